@@ -49,6 +49,8 @@ export interface ModelDelta {
 export interface Model {
   /** Kind with its options in canonical form, such as `multinomial:alpha=1`. */
   readonly kind: string;
+  /** Classes with at least one document (River kinds), or declared ones and those (baselines); in the model's order. */
+  readonly classes: readonly string[];
   /** Documents learned, net of unlearned ones: also the version that predictions carry. */
   readonly learned: number;
   /** Features with a count above 0. */

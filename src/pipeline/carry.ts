@@ -1,0 +1,484 @@
+/**
+ * The carry: what one partition and model keep that is no sum, as a pure state machine over events.
+ *
+ *   text, labelled ────► score · learn ──────────────► labelled  (correctable, the last 10,000)
+ *   text, unlabelled ──► pending ──── label comes ───► score the kept answer · learn ──► labelled
+ *   label, no text ────► waiting ──── text comes ────► score · learn ──► labelled
+ *                        (by age and number) ────────► gone      (a label for it is «expired»)
+ *
+ * An event holds everything a step needs, so that a delta carries events and a new owner replays them: no model, no text and no
+ * clock is needed for that. Effects on the sums and outputs go to a sink, which a replay leaves out.
+ *
+ * Invariants
+ * - a kept answer is scored at most once; a correction undoes counts, never scores;
+ * - age is measured by the log's record timestamps, as their running maximum, never by `ts` and never by a clock;
+ * - `rollback` returns to the last `mark` exactly.
+ */
+import type { FirstSight } from '../core/models/model.ts';
+import type { Features } from '../core/text/features.ts';
+import { Adwin } from '../core/drift/adwin.ts';
+import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
+import { ThresholdState, type Threshold } from '../core/metrics/threshold.ts';
+import type { OutcomeStatus } from '../../topics/index.ts';
+import { FifoMap } from './fifo-map.ts';
+
+export interface CarryOptions {
+  readonly partition: number;
+  /** Declared classes, worst to best. */
+  readonly declared: readonly string[];
+  /** Rolling window, scored records. */
+  readonly window: number;
+  /** A metrics record each so many scored records. */
+  readonly metricsEvery: number;
+  /** Most texts that wait for their label, and most labels that wait for their text. */
+  readonly pendingMax: number;
+  /** ms of record time after which a waiting text or label is given up. */
+  readonly pendingTtlMs: number;
+  /** Labelled documents that stay correctable. */
+  readonly correctable: number;
+  readonly thresholds: readonly Threshold[];
+}
+
+/** A text that was folded. `answer.best` is -1 when the model knew no class. */
+export interface TextEvent {
+  readonly id: string;
+  readonly offset: number;
+  /** The log's record timestamp, ms. */
+  readonly timestamp: number;
+  /** The record's own ts, as `source.ts` shows it, ms; undefined if it is no date. */
+  readonly tsMs: number | undefined;
+  /** Kept features: valid for ever. */
+  readonly features: Features;
+  readonly label: string | undefined;
+  readonly answer: ScoredAnswer;
+}
+
+/** A label that was folded; null withdraws. */
+export interface LabelEvent {
+  readonly id: string;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly tsMs: number | undefined;
+  readonly label: string | null;
+}
+
+/** What came of a label record. */
+export interface Outcome {
+  readonly status: OutcomeStatus;
+  readonly prediction?: string | null;
+  readonly previous?: string | null;
+  readonly correct?: boolean;
+  readonly delayMs?: number;
+  readonly delayRecords?: number;
+}
+
+/** Where effects go. Replays give none. */
+export interface CarrySink {
+  learn(features: Features, label: string, sight: FirstSight): void;
+  unlearn(features: Features, label: string): void;
+  /** The number of scored records reached a multiple of `metricsEvery`. */
+  metrics(): void;
+  drift(detector: 'adwin', evidence: Readonly<Record<string, number>>): void;
+  alert(rule: string, index: number, state: 'firing' | 'resolved', value: number): void;
+}
+
+interface PendingText {
+  readonly offset: number;
+  /** Text records of the partition before this one. */
+  readonly ordinal: number;
+  readonly clock: number;
+  readonly tsMs: number | undefined;
+  readonly features: Features;
+  readonly answer: ScoredAnswer;
+  readonly baseline: BaselineAnswer;
+}
+
+interface WaitingLabel {
+  readonly label: string;
+  readonly clock: number;
+}
+
+interface LabelledText {
+  /** Where the text stands: its first sight of a class, whenever the label comes. */
+  readonly offset: number;
+  readonly features: Features;
+  /** null: withdrawn. */
+  readonly label: string | null;
+}
+
+interface Counters {
+  /** Largest record timestamp so far, ms. */
+  clock: number;
+  /** Text records folded. */
+  texts: number;
+  /** Documents learned, net of withdrawn ones. */
+  learned: number;
+  /** Pending texts that a newer text of the same id replaced. */
+  replaced: number;
+  /** Texts and labels given up, by age or number. */
+  expired: number;
+}
+
+export class ModelCarry {
+  readonly options: CarryOptions;
+  readonly scorer: Scorer;
+  readonly #adwin: Adwin;
+  readonly #thresholds: readonly ThresholdState[];
+  readonly #pending = new FifoMap<PendingText>();
+  readonly #waiting = new FifoMap<WaitingLabel>();
+  readonly #labelled = new FifoMap<LabelledText>();
+  readonly #gone = new FifoMap<true>();
+  #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0 };
+  #marked: Counters = { ...this.#counters };
+
+  constructor(options: CarryOptions, from?: CarrySnapshot) {
+    this.options = options;
+    const scoring = { window: options.window, order: options.declared };
+    this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
+    this.#adwin = from === undefined ? new Adwin() : Adwin.restore(from.drift);
+    this.#thresholds = options.thresholds.map((threshold) => {
+      const kept = from?.thresholds.find(({ rule }) => rule === threshold.rule);
+      return kept === undefined
+        ? new ThresholdState(threshold)
+        : ThresholdState.restore(kept, threshold);
+    });
+  }
+
+  get learned(): number {
+    return this.#counters.learned;
+  }
+
+  /** Numbers for the metrics record. */
+  get waiting(): {
+    waitingTexts: number;
+    waitingLabels: number;
+    replaced: number;
+    expired: number;
+  } {
+    return {
+      waitingTexts: this.#pending.size,
+      waitingLabels: this.#waiting.size,
+      replaced: this.#counters.replaced,
+      expired: this.#counters.expired,
+    };
+  }
+
+  /** Folds a text that was predicted: `event.answer` was made before anything of this record was learned. */
+  text(event: TextEvent, sink: CarrySink | undefined): void {
+    this.#advance(event.timestamp);
+    const { id } = event;
+    const baseline = this.scorer.baselineAnswer();
+    const ordinal = this.#counters.texts++;
+    if (this.#pending.delete(id)) this.#counters.replaced += 1;
+    const early = this.#waiting.get(id);
+    if (early !== undefined) this.#waiting.delete(id);
+    const label = event.label ?? early?.label;
+    if (label !== undefined) {
+      this.#score(label, event.answer, baseline, sink);
+      this.#learn(id, event.offset, event.features, label, sink);
+      return;
+    }
+    this.#labelled.delete(id);
+    this.#pending.set(id, {
+      offset: event.offset,
+      ordinal,
+      clock: this.#counters.clock,
+      tsMs: event.tsMs,
+      features: event.features,
+      answer: event.answer,
+      baseline,
+    });
+    if (this.#pending.size > this.options.pendingMax) this.#giveUp(this.#pending);
+  }
+
+  /** Folds a label record. */
+  label(event: LabelEvent, sink: CarrySink | undefined): Outcome {
+    this.#advance(event.timestamp);
+    const { id, label } = event;
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) {
+      if (label === null) return { status: 'withdrawn' };
+      return this.#resolve(event, pending, label, sink);
+    }
+    const labelled = this.#labelled.get(id);
+    if (labelled !== undefined) return this.#relabel(id, labelled, label, sink);
+    if (this.#gone.has(id)) return { status: 'expired' };
+    return this.#await(id, label);
+  }
+
+  #resolve(
+    event: LabelEvent,
+    text: PendingText,
+    label: string,
+    sink: CarrySink | undefined,
+  ): Outcome {
+    this.#pending.delete(event.id);
+    const { answer } = text;
+    const prediction = answer.classes[answer.best];
+    const delay = {
+      delayRecords: this.#counters.texts - text.ordinal - 1,
+      ...(event.tsMs !== undefined && text.tsMs !== undefined
+        ? { delayMs: event.tsMs - text.tsMs }
+        : {}),
+    };
+    if (prediction !== undefined) this.#score(label, answer, text.baseline, sink);
+    this.#learn(event.id, text.offset, text.features, label, sink);
+    return prediction === undefined
+      ? { status: 'learned', prediction: null, ...delay }
+      : { status: 'scored', prediction, correct: prediction === label, ...delay };
+  }
+
+  #relabel(
+    id: string,
+    text: LabelledText,
+    label: string | null,
+    sink: CarrySink | undefined,
+  ): Outcome {
+    const previous = text.label;
+    if (label === previous) return { status: 'duplicate' };
+    if (previous !== null) {
+      sink?.unlearn(text.features, previous);
+      this.scorer.unlearn(previous);
+      this.#counters.learned -= 1;
+    }
+    if (label === null) {
+      this.#labelled.set(id, { ...text, label: null });
+      return { status: 'withdrawn', previous };
+    }
+    this.#learn(id, text.offset, text.features, label, sink);
+    return previous === null ? { status: 'learned' } : { status: 'corrected', previous };
+  }
+
+  #await(id: string, label: string | null): Outcome {
+    const waiting = this.#waiting.get(id);
+    if (label === null) {
+      this.#waiting.delete(id);
+      return waiting === undefined
+        ? { status: 'withdrawn' }
+        : { status: 'withdrawn', previous: waiting.label };
+    }
+    if (waiting?.label === label) return { status: 'duplicate' };
+    this.#waiting.set(id, { label, clock: this.#counters.clock });
+    if (this.#waiting.size > this.options.pendingMax) this.#giveUp(this.#waiting);
+    return waiting === undefined
+      ? { status: 'waiting' }
+      : { status: 'corrected', previous: waiting.label };
+  }
+
+  #score(
+    label: string,
+    answer: ScoredAnswer,
+    baseline: BaselineAnswer,
+    sink: CarrySink | undefined,
+  ): void {
+    if (answer.best < 0) return;
+    this.scorer.score(label, answer, baseline);
+    this.#adwin.update(answer.classes[answer.best] === label ? 0 : 1);
+    if (this.#adwin.drift && sink !== undefined) {
+      sink.drift('adwin', { width: this.#adwin.width, mean: this.#adwin.estimation });
+    }
+    if (this.scorer.scored % this.options.metricsEvery === 0) this.#report(sink);
+  }
+
+  #report(sink: CarrySink | undefined): void {
+    sink?.metrics();
+    if (this.#thresholds.length === 0) return;
+    const metrics = this.metrics();
+    for (const [index, threshold] of this.#thresholds.entries()) {
+      const change = threshold.evaluate(metrics);
+      if (change !== undefined) sink?.alert(threshold.rule, index, change.state, change.value);
+    }
+  }
+
+  /** What thresholds and metrics records see. */
+  metrics(): {
+    readonly scored: number;
+    readonly learned: number;
+    readonly cumulative: ReturnType<Scorer['cumulative']>;
+    readonly rolling: ReturnType<Scorer['rolling']>;
+    readonly baselines: ReturnType<Scorer['baselines']>;
+  } {
+    return {
+      scored: this.scorer.scored,
+      learned: this.#counters.learned,
+      cumulative: this.scorer.cumulative(),
+      rolling: this.scorer.rolling(),
+      baselines: this.scorer.baselines(),
+    };
+  }
+
+  #learn(
+    id: string,
+    offset: number,
+    features: Features,
+    label: string,
+    sink: CarrySink | undefined,
+  ): void {
+    sink?.learn(features, label, { partition: this.options.partition, offset });
+    this.scorer.learn(label);
+    this.#counters.learned += 1;
+    this.#labelled.set(id, { offset, features, label });
+    if (this.#labelled.size > this.options.correctable) {
+      const oldest = this.#labelled.oldest();
+      if (oldest !== undefined) {
+        this.#labelled.delete(oldest.id);
+        this.#forget(oldest.id);
+      }
+    }
+  }
+
+  /** Moves record time on and gives up what has waited too long. */
+  #advance(timestamp: number): void {
+    if (timestamp > this.#counters.clock) this.#counters.clock = timestamp;
+    const limit = this.#counters.clock - this.options.pendingTtlMs;
+    for (const store of [this.#pending, this.#waiting]) {
+      for (;;) {
+        const oldest = store.oldest();
+        if (oldest === undefined || oldest.value.clock > limit) break;
+        this.#giveUp(store);
+      }
+    }
+  }
+
+  #giveUp(store: FifoMap<PendingText> | FifoMap<WaitingLabel>): void {
+    const oldest = store.oldest();
+    if (oldest === undefined) return;
+    store.delete(oldest.id);
+    this.#counters.expired += 1;
+    if (store === this.#pending) this.#forget(oldest.id);
+  }
+
+  /** Remembers that a text is out of reach, as long as there is room. */
+  #forget(id: string): void {
+    this.#gone.set(id, true);
+    if (this.#gone.size > this.options.pendingMax) {
+      const oldest = this.#gone.oldest();
+      if (oldest !== undefined) this.#gone.delete(oldest.id);
+    }
+  }
+
+  /** The chunk so far is committed. */
+  mark(): void {
+    this.scorer.mark();
+    this.#adwin.mark();
+    for (const threshold of this.#thresholds) threshold.mark();
+    for (const store of [this.#pending, this.#waiting, this.#labelled, this.#gone]) store.mark();
+    this.#marked = { ...this.#counters };
+  }
+
+  /** The chunk so far never happened. */
+  rollback(): void {
+    this.scorer.rollback();
+    this.#adwin.rollback();
+    for (const threshold of this.#thresholds) threshold.rollback();
+    for (const store of [this.#pending, this.#waiting, this.#labelled, this.#gone])
+      store.rollback();
+    this.#counters = { ...this.#marked };
+  }
+
+  /**
+   * Plain data in a canonical form: equal carries give equal snapshots.
+   *
+   * @param term name of a feature id
+   */
+  snapshot(term: (id: number) => string): CarrySnapshot {
+    const features = ({ ids, values }: Features): FeatureList =>
+      Array.from(ids, (id, at) => [term(id), values[at] ?? 0] as const);
+    const answer = ({ classes, probabilities, best }: ScoredAnswer): AnswerList => ({
+      classes: [...classes],
+      probabilities: Array.from({ length: classes.length }, (_, at) => probabilities[at] ?? 0),
+      best,
+    });
+    return {
+      ...this.#counters,
+      scorer: this.scorer.snapshot(),
+      drift: this.#adwin.snapshot(),
+      thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
+      pending: Array.from(this.#pending.entries(), ([id, text]) => ({
+        id,
+        offset: text.offset,
+        ordinal: text.ordinal,
+        clock: text.clock,
+        tsMs: text.tsMs ?? null,
+        features: features(text.features),
+        answer: answer(text.answer),
+        baseline: text.baseline,
+      })),
+      waiting: Array.from(this.#waiting.entries(), ([id, { label, clock }]) => ({
+        id,
+        label,
+        clock,
+      })),
+      labelled: Array.from(this.#labelled.entries(), ([id, text]) => ({
+        id,
+        offset: text.offset,
+        label: text.label,
+        features: features(text.features),
+      })),
+      gone: Array.from(this.#gone.entries(), ([id]) => id),
+    };
+  }
+
+  /** @param intern id of a term, as the extractor of this process gives it */
+  static restore(
+    snapshot: CarrySnapshot,
+    options: CarryOptions,
+    intern: (term: string) => number,
+  ): ModelCarry {
+    const carry = new ModelCarry(options, snapshot);
+    const features = (list: FeatureList): Features => ({
+      length: list.length,
+      ids: Int32Array.from(list, ([term]) => intern(term)),
+      values: Float64Array.from(list, ([, value]) => value),
+    });
+    for (const { id, tsMs, features: list, ...text } of snapshot.pending) {
+      carry.#pending.set(id, { ...text, tsMs: tsMs ?? undefined, features: features(list) });
+    }
+    for (const { id, ...waiting } of snapshot.waiting) carry.#waiting.set(id, waiting);
+    for (const { id, features: list, ...text } of snapshot.labelled) {
+      carry.#labelled.set(id, { ...text, features: features(list) });
+    }
+    for (const id of snapshot.gone) carry.#gone.set(id, true);
+    const { clock, texts, learned, replaced, expired } = snapshot;
+    carry.#counters = { clock, texts, learned, replaced, expired };
+    carry.mark();
+    return carry;
+  }
+}
+
+type FeatureList = readonly (readonly [term: string, value: number])[];
+
+interface AnswerList {
+  readonly classes: readonly string[];
+  readonly probabilities: readonly number[];
+  readonly best: number;
+}
+
+/** A carry as plain data. */
+export interface CarrySnapshot extends Readonly<Counters> {
+  readonly scorer: ReturnType<Scorer['snapshot']>;
+  readonly drift: ReturnType<Adwin['snapshot']>;
+  readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
+  readonly pending: readonly {
+    readonly id: string;
+    readonly offset: number;
+    readonly ordinal: number;
+    readonly clock: number;
+    readonly tsMs: number | null;
+    readonly features: FeatureList;
+    readonly answer: AnswerList;
+    readonly baseline: BaselineAnswer;
+  }[];
+  readonly waiting: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly clock: number;
+  }[];
+  readonly labelled: readonly {
+    readonly id: string;
+    readonly offset: number;
+    readonly label: string | null;
+    readonly features: FeatureList;
+  }[];
+  readonly gone: readonly string[];
+}

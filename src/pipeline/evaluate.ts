@@ -1,0 +1,176 @@
+/**
+ * Prequential evaluation without a log: each row is a question, later an answer. At the question the model predicts with what it
+ * knows; at the answer the kept prediction is scored, then the row is learned.
+ *
+ * With a delay of N the answer of row i follows the question of row i + N; what is left is answered at the end. River's `delay`
+ * for the same run is N + 1.
+ *
+ * @see Dawid (1984), Statistical theory: the prequential approach; River, evaluate.progressive_val_score
+ */
+import { copyFeatures, type Features } from '../core/text/features.ts';
+import { createExtractor } from '../core/text/extractor.ts';
+import { createModel, parseModelKind } from '../core/models/registry.ts';
+import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
+import { builtInCovers, ClassRules, inferOrder, type ClassOptions } from './classes.ts';
+
+export interface EvaluationRow {
+  readonly text: string;
+  /** Undefined: predicted, never scored or learned. */
+  readonly label: string | undefined;
+}
+
+export interface EvaluationOptions {
+  readonly kind: string;
+  readonly classes: ClassOptions;
+  readonly analyzer?: string;
+  /** Rows between a question and its answer, >= 0. */
+  readonly delay?: number;
+  /** Rolling window, scored rows. */
+  readonly window?: number;
+  /** Called with each answer, before the row is learned. `best` is -1 while no class is known. */
+  readonly onPrediction?: (row: number, answer: ScoredAnswer) => void;
+  /** Called after each scored row. */
+  readonly onScored?: (scorer: Scorer) => void;
+  /** Monotonic ms; default `performance.now`. */
+  readonly clock?: () => number;
+}
+
+export interface EvaluationReport {
+  readonly kind: string;
+  readonly rows: number;
+  readonly scored: number;
+  readonly learned: number;
+  readonly metrics: ReturnType<Scorer['cumulative']>;
+  readonly baselines: ReturnType<Scorer['baselines']>;
+  /** Documents tokenised, predicted, scored and learned per second of that work alone. */
+  readonly docsPerSecond: number;
+}
+
+interface Question {
+  readonly label: string;
+  readonly features: Features;
+  readonly answer: ScoredAnswer;
+  readonly baseline: BaselineAnswer;
+  readonly row: number;
+}
+
+/** Evaluates one model over batches of rows, in order. */
+export class Evaluation {
+  readonly #options: EvaluationOptions;
+  readonly #classes: ClassRules;
+  readonly #extractor;
+  readonly #model;
+  readonly #scorer: Scorer;
+  readonly #delay: number;
+  readonly #open: Question[] = [];
+  readonly #now: () => number;
+  #answered = 0;
+  #rows = 0;
+  #learned = 0;
+  #elapsedMs = 0;
+
+  constructor(options: EvaluationOptions) {
+    this.#options = options;
+    this.#classes = new ClassRules(options.classes);
+    const { maxFeatures } = parseModelKind(options.kind);
+    this.#extractor = createExtractor(
+      options.analyzer ?? 'river',
+      maxFeatures === undefined ? {} : { maxFeatures },
+    );
+    this.#model = createModel(options.kind, this.#extractor, options.classes.declared);
+    this.#scorer = new Scorer({ window: options.window ?? 500, order: options.classes.declared });
+    this.#delay = options.delay ?? 0;
+    this.#now = options.clock ?? (() => performance.now());
+  }
+
+  add(rows: Iterable<EvaluationRow>): void {
+    const started = this.#now();
+    for (const row of rows) this.#question(row);
+    this.#elapsedMs += this.#now() - started;
+  }
+
+  finish(): EvaluationReport {
+    const started = this.#now();
+    this.#answerUpTo(Number.POSITIVE_INFINITY);
+    this.#elapsedMs += this.#now() - started;
+    return {
+      kind: this.#model.kind,
+      rows: this.#rows,
+      scored: this.#scorer.scored,
+      learned: this.#learned,
+      metrics: this.#scorer.cumulative(),
+      baselines: this.#scorer.baselines(),
+      docsPerSecond: this.#elapsedMs === 0 ? 0 : (this.#rows * 1000) / this.#elapsedMs,
+    };
+  }
+
+  #question({ text, label }: EvaluationRow): void {
+    const row = this.#rows++;
+    const features = this.#extractor.extract(text);
+    const answer = this.#model.predict(features);
+    this.#options.onPrediction?.(row, answer);
+    if (label !== undefined) {
+      const truth = this.#classes.resolve(label);
+      if (this.#delay === 0) {
+        this.#score(truth, answer, this.#scorer.baselineAnswer());
+        this.#learn(truth, this.#extractor.keep(), row);
+        return;
+      }
+      this.#open.push({
+        row,
+        label: truth,
+        features: copyFeatures(this.#extractor.keep()),
+        answer: {
+          classes: [...answer.classes],
+          probabilities: answer.probabilities.slice(0, answer.classes.length),
+          best: answer.best,
+        },
+        baseline: this.#scorer.baselineAnswer(),
+      });
+    }
+    this.#answerUpTo(row - this.#delay);
+  }
+
+  /** Answers the questions of all rows up to this one. */
+  #answerUpTo(row: number): void {
+    for (;;) {
+      const question = this.#open[this.#answered];
+      if (question === undefined || question.row > row) break;
+      this.#answered += 1;
+      this.#score(question.label, question.answer, question.baseline);
+      this.#learn(question.label, question.features, question.row);
+    }
+    if (this.#answered > 10_000) {
+      this.#open.splice(0, this.#answered);
+      this.#answered = 0;
+    }
+  }
+
+  #score(truth: string, answer: ScoredAnswer, baseline: BaselineAnswer): void {
+    if (answer.best < 0) return;
+    this.#scorer.score(truth, answer, baseline);
+    this.#options.onScored?.(this.#scorer);
+  }
+
+  #learn(truth: string, features: Features, row: number): void {
+    this.#model.learn(features, truth, { partition: 0, offset: row });
+    this.#scorer.learn(truth);
+    this.#learned += 1;
+  }
+}
+
+/**
+ * Classes of a file whose labels nobody declared, and how to read them: the built-in map applies only if it knows every label.
+ *
+ * @param labels all labels of the file
+ */
+export function inferClasses(labels: Iterable<string>): ClassOptions {
+  const met = new Set(labels);
+  const declared = inferOrder(met);
+  const maxClasses = Math.max(32, declared.length);
+  if (declared.length >= 2) return { declared, maxClasses };
+  // A file of one class, or none, is still evaluated: the other pole stands in.
+  return builtInCovers(met)
+    ? { declared: ['negative', 'positive'] }
+    : { declared: [...declared, ''] };
+}

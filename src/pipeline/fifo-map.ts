@@ -1,0 +1,95 @@
+/**
+ * A map that remembers the order of its entries and can take a chunk back.
+ *
+ *   set ──► newest … oldest ──► evict          mark() … rollback() leaves no trace of what came between
+ *
+ * A plain Map also keeps the order, but finding its oldest key walks over every deleted one: quadratic for a queue. Here the
+ * order is an array of nodes with a moving head; nodes that were deleted stay in it, dead, until the next mark tidies up.
+ */
+interface Node<V> {
+  readonly id: string;
+  readonly value: V;
+  alive: boolean;
+}
+
+export class FifoMap<V> {
+  readonly #nodes = new Map<string, Node<V>>();
+  #queue: Node<V>[] = [];
+  #head = 0;
+  /** Nodes born (true) and killed (false) since the mark, in order. */
+  #changes: { readonly node: Node<V>; readonly born: boolean }[] = [];
+  #markHead = 0;
+  #markLength = 0;
+
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  get(id: string): V | undefined {
+    return this.#nodes.get(id)?.value;
+  }
+
+  has(id: string): boolean {
+    return this.#nodes.has(id);
+  }
+
+  /** Adds an entry as the newest; one of the same id is replaced and loses its place. */
+  set(id: string, value: V): void {
+    this.delete(id);
+    const node: Node<V> = { id, value, alive: true };
+    this.#nodes.set(id, node);
+    this.#queue.push(node);
+    this.#changes.push({ node, born: true });
+  }
+
+  delete(id: string): boolean {
+    const node = this.#nodes.get(id);
+    if (node === undefined) return false;
+    this.#nodes.delete(id);
+    node.alive = false;
+    this.#changes.push({ node, born: false });
+    return true;
+  }
+
+  /** The entry that stands longest, or undefined. */
+  oldest(): { readonly id: string; readonly value: V } | undefined {
+    while (this.#head < this.#queue.length) {
+      const node = this.#queue[this.#head];
+      if (node?.alive) return node;
+      this.#head += 1;
+    }
+    return undefined;
+  }
+
+  /** Oldest first. */
+  *entries(): IterableIterator<readonly [string, V]> {
+    for (let at = this.#head; at < this.#queue.length; at++) {
+      const node = this.#queue[at];
+      if (node?.alive) yield [node.id, node.value];
+    }
+  }
+
+  /** What is there now stays, whatever `rollback` takes back later. */
+  mark(): void {
+    this.#changes = [];
+    const waste = this.#queue.length - this.#nodes.size;
+    if (waste > this.#nodes.size + 1024) {
+      this.#queue = this.#queue.filter((node) => node.alive);
+      this.#head = 0;
+    }
+    this.#markHead = this.#head;
+    this.#markLength = this.#queue.length;
+  }
+
+  /** As it was at the last mark, order included. */
+  rollback(): void {
+    for (const { node, born } of this.#changes.toReversed()) {
+      node.alive = !born;
+      if (born) this.#nodes.delete(node.id);
+      else this.#nodes.set(node.id, node);
+    }
+    this.#queue.length = this.#markLength;
+    this.#head = this.#markHead;
+    this.#changes = [];
+  }
+}

@@ -1,0 +1,486 @@
+/**
+ * The fold: predict, then learn, over the records of one partition, in order.
+ *
+ *   chunk ──► decode ─┬─ text ──► features ──► predict (every addressed model) ──► prediction ──► label known? score, learn : keep
+ *                     ├─ label ─► the kept text ──► outcome, score the kept answer, learn
+ *                     └─ neither ► dead letter
+ *
+ *   stage(records) ──► outputs + delta, to be committed together ──► commit() : into the sums │ rollback() : as if never
+ *
+ * No clock, randomness, I/O or logging. Invariants
+ * - the prediction at offset n uses only what offsets below n taught, and of other partitions what was committed when the chunk began;
+ * - between stage and commit the sums are as committed: a sibling partition's chunk sees nothing of it;
+ * - a record that cannot be folded becomes a dead letter and moves the position like any other.
+ */
+import { copyFeatures, type Features } from '../core/text/features.ts';
+import type { ModelDelta } from '../core/models/model.ts';
+import type { ScoredAnswer } from '../core/metrics/scorer.ts';
+import type { Threshold } from '../core/metrics/threshold.ts';
+import type { LogRecord } from '../ports/event-log.ts';
+import { deadLetterHeaders, type TopicNames } from '../../topics/index.ts';
+import { ModelCarry, type CarryOptions, type CarrySink, type CarrySnapshot } from './carry.ts';
+import type { ClassRules } from './classes.ts';
+import { DeltaEncoder, type ChunkEvent, type ReadDelta } from './delta.ts';
+import { ResultRecords, type Origin, type Output } from './result-records.ts';
+import {
+  readSourceRecord,
+  refusalError,
+  type LabelInput,
+  type Refusal,
+  type TextInput,
+} from './source-record.ts';
+import { unknownModel, type PipelineState, type RunningModel } from './state.ts';
+
+export interface FoldOptions {
+  readonly topics: TopicNames;
+  readonly classes: ClassRules;
+  /** Rolling window, scored records. */
+  readonly window: number;
+  /** A metrics record each so many scored records of a partition. */
+  readonly metricsEvery: number;
+  /** Words that explain each prediction; 0: none. */
+  readonly explain: number;
+  readonly thresholds: readonly Threshold[];
+  readonly pendingMax: number;
+  readonly pendingTtlMs: number;
+  /** Labelled documents per partition and model that stay correctable. */
+  readonly correctable: number;
+}
+
+export const FOLD_DEFAULTS = {
+  window: 500,
+  metricsEvery: 100,
+  explain: 0,
+  thresholds: [],
+  pendingMax: 100_000,
+  pendingTtlMs: 7 * 24 * 3_600_000,
+  correctable: 10_000,
+} as const satisfies Partial<FoldOptions>;
+
+/** A folded chunk that waits for its commit. */
+export interface StagedChunk {
+  /** Results and dead letters in source order, then the delta. */
+  readonly outputs: readonly Output[];
+  /** Source offsets [from, to). */
+  readonly from: number;
+  readonly to: number;
+  readonly deltas: readonly ModelDelta[];
+  readonly predictions: number;
+  readonly outcomes: number;
+  readonly deadLetters: number;
+}
+
+const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
+
+/** One owned partition: its carries, over the state that it shares with its siblings. */
+export class PartitionFold {
+  readonly partition: number;
+  readonly #state: PipelineState;
+  readonly #options: FoldOptions;
+  readonly #carryOptions: CarryOptions;
+  readonly #records: ResultRecords;
+  readonly #encoder = new DeltaEncoder();
+  #carries: ModelCarry[];
+  /** Classes beyond the declared ones, in the order this partition met them. */
+  #appended: string[] = [];
+  #markedAppended = 0;
+  /** Where the last metrics records stood: scored records by model, so that idle metrics are not repeated. */
+  readonly #reported: number[];
+  #lastOrigin: Origin | undefined;
+  readonly #everyone: readonly number[];
+  readonly #classLists: (readonly string[])[] = [];
+
+  constructor(state: PipelineState, partition: number, options: FoldOptions) {
+    this.partition = partition;
+    this.#state = state;
+    this.#options = options;
+    this.#carryOptions = {
+      partition,
+      declared: options.classes.declared,
+      window: options.window,
+      metricsEvery: options.metricsEvery,
+      pendingMax: options.pendingMax,
+      pendingTtlMs: options.pendingTtlMs,
+      correctable: options.correctable,
+      thresholds: options.thresholds,
+    };
+    this.#carries = state.models.map(() => new ModelCarry(this.#carryOptions));
+    this.#reported = state.models.map(() => 0);
+    this.#everyone = [...state.models.keys()];
+    this.#records = new ResultRecords({
+      pipeline: state.pipeline,
+      source: options.topics.source,
+      results: options.topics.results,
+      partition,
+    });
+    this.#mark();
+  }
+
+  /**
+   * Folds records that follow the partition's position. The carries change at once, the sums when the chunk is committed: call
+   * `commit` or `rollback` before the next `stage`.
+   *
+   * @param from the position before the chunk
+   * @param to the position after it; default: the last record's offset + 1
+   */
+  stage(
+    records: readonly LogRecord[],
+    from: number,
+    epoch: number,
+    to: number = (records.at(-1)?.offset ?? from - 1) + 1,
+  ): StagedChunk {
+    const outputs: Output[] = [];
+    const events: ChunkEvent[] = [];
+    const counts = { predictions: 0, outcomes: 0, deadLetters: 0 };
+    for (const record of records) {
+      const input = readSourceRecord(record);
+      const refused =
+        input.kind === 'refused'
+          ? input
+          : input.kind === 'text'
+            ? this.#text(record, input, outputs, events)
+            : this.#label(record, input, outputs, events);
+      if (refused !== undefined) {
+        outputs.push(this.#deadLetter(record, refused));
+        counts.deadLetters += 1;
+      } else if (input.kind === 'text') counts.predictions += 1;
+      else counts.outcomes += 1;
+    }
+    const deltas = this.#state.models.map(({ model }) => model.takeDelta());
+    const delta = this.#encoder.encode(
+      {
+        pipeline: this.#state.pipeline,
+        partition: this.partition,
+        epoch,
+        from,
+        to,
+        seen: this.#state.positions.map((position, p) => (p === this.partition ? from : position)),
+        models: this.#state.models.map(({ name, model }, index) => ({
+          name,
+          kind: model.kind,
+          extractor: this.#state.extractor.id,
+          delta: deltas[index] ?? NO_DELTA,
+        })),
+        events,
+      },
+      this.#state.extractor,
+    );
+    outputs.push({
+      topic: this.#options.topics.model,
+      partition: this.partition,
+      key: null,
+      value: delta,
+    });
+    return { outputs, from, to, deltas, ...counts };
+  }
+
+  /** The chunk is in the log: it becomes state. */
+  commit(chunk: StagedChunk): void {
+    for (const [index, { model }] of this.#state.models.entries()) {
+      const delta = chunk.deltas[index];
+      if (delta !== undefined && delta.classes.length > 0) model.apply(delta);
+    }
+    this.#state.positions[this.partition] = chunk.to;
+    this.#mark();
+  }
+
+  /** The chunk is not in the log, or nobody knows: as if it had never been folded. */
+  rollback(): void {
+    for (const carry of this.#carries) carry.rollback();
+    this.#appended.length = this.#markedAppended;
+  }
+
+  /** Metrics records of a partition that has gone idle, for the models that scored since their last ones. */
+  idle(): readonly Output[] {
+    const origin = this.#lastOrigin;
+    if (origin === undefined) return [];
+    const outputs: Output[] = [];
+    for (const [index, model] of this.#state.models.entries()) {
+      const carry = this.#carries[index];
+      if (carry === undefined || carry.scorer.scored === this.#reported[index]) continue;
+      this.#reported[index] = carry.scorer.scored;
+      outputs.push(this.#records.metrics(origin, model, carry, true));
+    }
+    return outputs;
+  }
+
+  /** Takes the events of a committed delta of this partition into the carries: a new owner's way to where the old one stood. */
+  replay(delta: ReadDelta): void {
+    const indexes = delta
+      .models(this.#state.extractor)
+      .map(({ name }) => this.#state.indexOf(name));
+    for (const entry of delta.events(this.#state.extractor)) {
+      const { label } = entry.event;
+      if (label !== undefined && label !== null) this.#append(label);
+      if (entry.kind === 'text') {
+        for (const { model, answer } of entry.answers) {
+          this.#carryOf(indexes[model])?.text({ ...entry.event, answer }, undefined);
+        }
+      } else {
+        for (const model of entry.models)
+          this.#carryOf(indexes[model])?.label(entry.event, undefined);
+      }
+    }
+    this.#mark();
+  }
+
+  /**
+   * Call after the last `replay`. A metrics record that its owner did not live to write is then due at the next `idle`.
+   *
+   * @param reported by model name: scored records in the newest metrics record of the results topic
+   * @param last the last record before the position, if it is still there
+   */
+  resume(reported: ReadonlyMap<string, number>, last: LogRecord | undefined): void {
+    for (const [index, { name }] of this.#state.models.entries()) {
+      this.#reported[index] = reported.get(name) ?? 0;
+    }
+    if (last === undefined) return;
+    const input = readSourceRecord(last);
+    const ts = input.kind === 'refused' ? undefined : input.ts;
+    this.#lastOrigin = this.#records.origin(last, ts);
+  }
+
+  /** Figures of every model on this partition, by name. */
+  figures(): ReadonlyMap<string, ReturnType<ModelCarry['metrics']>> {
+    return new Map(
+      this.#state.models.flatMap(({ name }, index) => {
+        const carry = this.#carries[index];
+        return carry === undefined ? [] : [[name, carry.metrics()] as const];
+      }),
+    );
+  }
+
+  /** Plain, canonical data of everything that is no sum. */
+  snapshot(): FoldSnapshot {
+    return {
+      appended: [...this.#appended],
+      carries: this.#state.models.map(({ name }, index) => ({
+        model: name,
+        carry: this.#carries[index]?.snapshot((id) => this.#state.extractor.term(id)),
+      })),
+    };
+  }
+
+  /** Takes a snapshot back. Models that it does not know start empty. */
+  restore(snapshot: FoldSnapshot): void {
+    this.#appended = [...snapshot.appended];
+    this.#carries = this.#state.models.map(({ name }) => {
+      const carry = snapshot.carries.find(({ model }) => model === name)?.carry;
+      return carry === undefined
+        ? new ModelCarry(this.#carryOptions)
+        : ModelCarry.restore(carry, this.#carryOptions, (term) =>
+            this.#state.extractor.intern(term),
+          );
+    });
+    this.#mark();
+  }
+
+  #text(
+    record: LogRecord,
+    input: TextInput,
+    outputs: Output[],
+    events: ChunkEvent[],
+  ): Refusal | undefined {
+    const addressed = this.#addressed(input.model);
+    if (addressed === undefined) return this.#noSuchModel(input.model);
+    const label = input.label === undefined ? undefined : this.#class(input.label);
+    if (label === null) return this.#noRoom();
+    const origin = this.#records.origin(record, input.ts);
+    this.#lastOrigin = origin;
+    const { id } = input;
+    const features = this.#state.extractor.extract(input.text);
+    const answers: { model: number; answer: ScoredAnswer }[] = [];
+    for (const index of addressed) {
+      const running = this.#model(index);
+      const answer = this.#answer(index, running, features);
+      answers.push({ model: index, answer });
+      const explanation =
+        this.#options.explain > 0 && answer.best >= 0
+          ? running.model.explain(features, this.#options.explain, this.#options.classes.declared)
+          : undefined;
+      const { learned } = running.model;
+      outputs.push(
+        this.#records.prediction(origin, id, running, answer, label, learned, explanation),
+      );
+    }
+    const event = {
+      id,
+      offset: record.offset,
+      timestamp: record.timestamp,
+      // Only a text that waits for its label needs its time.
+      tsMs: label === undefined ? milliseconds(record, input.ts) : undefined,
+      features: copyFeatures(this.#state.extractor.keep()),
+      label,
+    };
+    events.push({ kind: 'text', answers, event });
+    for (const { model, answer } of answers) {
+      this.#carryOf(model)?.text({ ...event, answer }, this.#sink(model, origin, outputs));
+    }
+    return undefined;
+  }
+
+  #label(
+    record: LogRecord,
+    input: LabelInput,
+    outputs: Output[],
+    events: ChunkEvent[],
+  ): Refusal | undefined {
+    const addressed = this.#addressed(input.model);
+    if (addressed === undefined) return this.#noSuchModel(input.model);
+    const label = input.label === null ? undefined : this.#class(input.label);
+    if (label === null) return this.#noRoom();
+    const origin = this.#records.origin(record, input.ts);
+    this.#lastOrigin = origin;
+    const event = {
+      id: input.id,
+      offset: record.offset,
+      timestamp: record.timestamp,
+      tsMs: milliseconds(record, input.ts),
+      label: label ?? null,
+    };
+    events.push({ kind: 'label', models: addressed, event });
+    for (const index of addressed) {
+      // The outcome stands before the metrics, drift and alerts that it causes.
+      const at = outputs.length;
+      const outcome = this.#carryOf(index)?.label(event, this.#sink(index, origin, outputs));
+      if (outcome === undefined) continue;
+      const effects = outputs.splice(at);
+      outputs.push(
+        this.#records.outcome(origin, input.id, this.#model(index), event.label, outcome),
+        ...effects,
+      );
+    }
+    return undefined;
+  }
+
+  #sink(index: number, origin: Origin, outputs: Output[]): CarrySink {
+    const running = this.#model(index);
+    return {
+      learn: (features, label, sight) => running.model.learn(features, label, sight),
+      unlearn: (features, label) => running.model.unlearn(features, label),
+      metrics: () => {
+        const carry = this.#carryOf(index);
+        if (carry === undefined) return;
+        this.#reported[index] = carry.scorer.scored;
+        outputs.push(this.#records.metrics(origin, running, carry, false));
+      },
+      drift: (detector, evidence) =>
+        outputs.push(this.#records.drift(origin, running, detector, evidence)),
+      alert: (rule, at, state, value) =>
+        outputs.push(this.#records.alert(origin, running, rule, at, state, value)),
+    };
+  }
+
+  /** The model's answer as a value that stays: answers are views into the model's buffers. */
+  #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
+    const { classes, probabilities, best } = running.model.predict(features);
+    if (classes.length === 0) return NO_ANSWER;
+    return {
+      classes: this.#classList(index, classes),
+      probabilities: probabilities.slice(0, classes.length),
+      best,
+    };
+  }
+
+  /** The same array as long as the list is the same: it is kept by many answers. */
+  #classList(index: number, classes: readonly string[]): readonly string[] {
+    const known = this.#classLists[index];
+    if (known?.length === classes.length && known.every((label, c) => label === classes[c]))
+      return known;
+    return (this.#classLists[index] = [...classes]);
+  }
+
+  /** Class of a label; null: it would be one too many. */
+  #class(label: string): string | null {
+    const { classes } = this.#options;
+    const resolved = classes.resolve(label);
+    if (classes.isDeclared(resolved) || this.#appended.includes(resolved)) return resolved;
+    if (!this.#metElsewhere(resolved) && !classes.hasRoom(this.#appendedEverywhere())) return null;
+    this.#appended.push(resolved);
+    return resolved;
+  }
+
+  #append(label: string): void {
+    if (this.#options.classes.isDeclared(label) || this.#appended.includes(label)) return;
+    this.#appended.push(label);
+  }
+
+  #metElsewhere(label: string): boolean {
+    return this.#state.models.some(({ model }) => model.classes.includes(label));
+  }
+
+  #appendedEverywhere(): number {
+    const met = new Set(this.#appended);
+    for (const { model } of this.#state.models) {
+      for (const label of model.classes)
+        if (!this.#options.classes.isDeclared(label)) met.add(label);
+    }
+    return met.size;
+  }
+
+  #addressed(model: string | undefined): readonly number[] | undefined {
+    if (model === undefined) return this.#everyone;
+    const index = this.#state.indexOf(model);
+    return index === undefined ? undefined : [index];
+  }
+
+  #model(index: number): RunningModel {
+    const running = this.#state.models[index];
+    if (running === undefined) throw new RangeError('a model index out of range');
+    return running;
+  }
+
+  #carryOf(index: number | undefined): ModelCarry | undefined {
+    return index === undefined ? undefined : this.#carries[index];
+  }
+
+  #mark(): void {
+    for (const carry of this.#carries) carry.mark();
+    this.#markedAppended = this.#appended.length;
+  }
+
+  #noSuchModel(name: string | undefined): Refusal {
+    const { code, message } = unknownModel(name ?? '', this.#state.names);
+    return { kind: 'refused', code, stage: 'fold', message };
+  }
+
+  #noRoom(): Refusal {
+    return {
+      kind: 'refused',
+      code: 'LABEL_UNKNOWN',
+      stage: 'fold',
+      message: `the label would be class number ${this.#options.classes.maxClasses + 1}; map labels with --label-map or raise --max-classes`,
+    };
+  }
+
+  #deadLetter(record: LogRecord, refused: Refusal): Output {
+    return {
+      topic: this.#options.topics.dlq,
+      partition: this.partition,
+      key: record.key,
+      value: record.value,
+      headers: [
+        ...record.headers,
+        ...deadLetterHeaders(refusalError(refused), refused.stage, record),
+      ],
+    };
+  }
+}
+
+const NO_DELTA: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
+
+/** Everything of a partition that is no sum, as plain data. */
+export interface FoldSnapshot {
+  readonly appended: readonly string[];
+  readonly carries: readonly {
+    readonly model: string;
+    readonly carry: CarrySnapshot | undefined;
+  }[];
+}
+
+/** The time that `source.ts` tells, ms; undefined if it is no date. */
+function milliseconds(record: LogRecord, ts: string | number | undefined): number | undefined {
+  if (ts === undefined) return record.timestamp;
+  const parsed = typeof ts === 'string' ? Date.parse(ts) : Number.NaN;
+  return Number.isNaN(parsed) ? undefined : parsed;
+}

@@ -1,0 +1,187 @@
+/**
+ * The model as the model topic tells it, read by anyone at any time: for `model show|top|explain|hash|export|import`. Kinds and
+ * tokenizer come from the deltas themselves, so that looking needs no configuration.
+ */
+import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
+import { ValenceError } from '../errors.ts';
+import type { EventLog } from '../ports/event-log.ts';
+import type { TopicNames } from '../../topics/index.ts';
+import { DeltaEncoder, readDelta } from './delta.ts';
+import { ModelFollower } from './follower.ts';
+import { PartitionFold, type FoldOptions } from './fold.ts';
+import { analyzerOf, hashJson, PipelineState, type ModelSpec } from './state.ts';
+import { subscriberGroup } from './subscriber.ts';
+
+export interface LoadedModel {
+  readonly state: PipelineState;
+  /** Deltas in the model topic, by partition. */
+  readonly deltas: readonly number[];
+  /** SHA-256 of everything that is no sum, over all partitions; only when asked for. */
+  readonly carryHash: string | undefined;
+}
+
+/**
+ * Reads the whole model topic.
+ *
+ * @param options.carry settings of the subscriber: also rebuilds the carries, to hash them
+ * @throws NOT_FOUND nothing was learned yet
+ */
+export async function loadModel(options: {
+  readonly log: EventLog;
+  readonly pipeline: string;
+  readonly topics: TopicNames;
+  /** Declared classes, worst to best: order of explanations. */
+  readonly declared: readonly string[];
+  readonly carry?: FoldOptions;
+}): Promise<LoadedModel> {
+  const { log, pipeline, topics, declared } = options;
+  const topic = await log.describeTopic(topics.model);
+  const ranges = topic?.partitions ?? [];
+  const { models, extractor } = await newestModels(log, topics.model, ranges);
+  const state = new PipelineState({
+    pipeline,
+    models,
+    declared,
+    analyzer: analyzerOf(extractor),
+    partitions: ranges.length,
+  });
+  const follower = new ModelFollower(log, topics.model, state);
+  const deltas = ranges.map(() => 0);
+  const carries: unknown[] = [];
+  for (const partition of ranges.keys()) {
+    const fold =
+      options.carry === undefined ? undefined : new PartitionFold(state, partition, options.carry);
+    await follower.catchUp(partition, {
+      onDelta: (delta) => {
+        deltas[partition] = (deltas[partition] ?? 0) + 1;
+        fold?.replay(delta);
+      },
+    });
+    if (fold !== undefined) carries.push(fold.snapshot());
+  }
+  return { state, deltas, carryHash: options.carry === undefined ? undefined : hashJson(carries) };
+}
+
+/** Models of the newest deltas, in their order; the first of them is the champion. */
+async function newestModels(
+  log: EventLog,
+  topic: string,
+  ranges: readonly { readonly start: number; readonly end: number }[],
+): Promise<{ readonly models: readonly ModelSpec[]; readonly extractor: string }> {
+  for (const [partition, { start, end }] of ranges.entries()) {
+    let newest: Uint8Array | undefined;
+    for (let back = 1; newest === undefined && end - back >= start; back++) {
+      const batch = await log.read(topic, partition, { from: end - back, maxRecords: 1 });
+      newest = batch.records[0]?.value ?? undefined;
+    }
+    if (newest === undefined) continue;
+    const none = { term: () => '', intern: () => 0 };
+    const taught = readDelta(newest).models(none);
+    const [first] = taught;
+    if (first === undefined) continue;
+    return {
+      extractor: first.extractor,
+      models: taught.map(({ name, kind }, index) => ({
+        name,
+        kind,
+        role: index === 0 ? 'champion' : 'challenger',
+      })),
+    };
+  }
+  throw new ValenceError(
+    'NOT_FOUND',
+    `nothing was learned yet: topic ${topic} of ${log.url} is empty; run 'valence subscribe' first`,
+  );
+}
+
+/**
+ * Starts a pipeline that has learned nothing with the counts of an exported model.
+ *
+ * @throws CONFIG_INVALID the pipeline has learned already, or a subscriber of it is running
+ */
+export async function importModel(options: {
+  readonly log: EventLog;
+  readonly pipeline: string;
+  readonly topics: TopicNames;
+  readonly name: string;
+  readonly snapshot: ModelSnapshot;
+  /** How long to wait for the partition, ms. */
+  readonly waitMs?: number;
+}): Promise<void> {
+  const { log, pipeline, topics, name, snapshot } = options;
+  const model = await log.describeTopic(topics.model);
+  if (model?.partitions.some(({ end }) => end > 0) !== false) {
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `pipeline '${pipeline}' has learned already; import into a new --pipeline`,
+    );
+  }
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), options.waitMs ?? 3000);
+  let done = false;
+  try {
+    await log.own(
+      {
+        group: subscriberGroup(pipeline),
+        topic: topics.source,
+        fenceTopic: topics.model,
+        signal: stop.signal,
+      },
+      async (owned) => {
+        if (owned.partition !== 0) return;
+        const source = await log.describeTopic(topics.source);
+        const position = source?.partitions[0]?.start ?? 0;
+        const value = encodeSnapshot(snapshot, { pipeline, name, epoch: owned.epoch, position });
+        await owned.transact({
+          records: [{ topic: topics.model, partition: 0, key: null, value }],
+          position: undefined,
+        });
+        done = true;
+        stop.abort();
+      },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+  if (!done) {
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `another process owns partition 0 of ${topics.source}; stop the subscribers of '${pipeline}' first`,
+    );
+  }
+}
+
+/** A delta that covers no source record and holds a whole model. */
+function encodeSnapshot(
+  snapshot: ModelSnapshot,
+  into: {
+    readonly pipeline: string;
+    readonly name: string;
+    readonly epoch: number;
+    readonly position: number;
+  },
+): Uint8Array {
+  const { classes, features, kind, extractor } = snapshot;
+  const delta: ModelDelta = {
+    classes: classes.map(({ label, documents }, order) => ({
+      label,
+      documents,
+      firstSight: { partition: 0, offset: order },
+    })),
+    ids: Int32Array.from(features.keys()),
+    counts: Float64Array.from(features.flatMap(([, ...counts]) => counts)),
+  };
+  return new DeltaEncoder().encode(
+    {
+      pipeline: into.pipeline,
+      partition: 0,
+      epoch: into.epoch,
+      from: into.position,
+      to: into.position,
+      seen: [into.position],
+      models: [{ name: into.name, kind, extractor, delta }],
+      events: [],
+    },
+    { term: (id) => features[id]?.[0] ?? '', intern: () => -1 },
+  );
+}
