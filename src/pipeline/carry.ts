@@ -15,7 +15,7 @@
  * - `rollback` returns to the last `mark` exactly.
  */
 import type { FirstSight } from '../core/models/model.ts';
-import type { Features } from '../core/text/features.ts';
+import type { KeptFeatures } from '../core/text/features.ts';
 import { Adwin } from '../core/drift/adwin.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ThresholdState, type Threshold } from '../core/metrics/threshold.ts';
@@ -47,8 +47,7 @@ export interface TextEvent {
   readonly timestamp: number;
   /** The record's own ts, as `source.ts` shows it, ms; undefined if it is no date. */
   readonly tsMs: number | undefined;
-  /** Kept features: valid for ever. */
-  readonly features: Features;
+  readonly features: KeptFeatures;
   readonly label: string | undefined;
   readonly answer: ScoredAnswer;
 }
@@ -74,8 +73,8 @@ export interface Outcome {
 
 /** Where effects go. Replays give none. */
 export interface CarrySink {
-  learn(features: Features, label: string, sight: FirstSight): void;
-  unlearn(features: Features, label: string): void;
+  learn(features: KeptFeatures, label: string, sight: FirstSight): void;
+  unlearn(features: KeptFeatures, label: string): void;
   /** The number of scored records reached a multiple of `metricsEvery`. */
   metrics(): void;
   drift(detector: 'adwin', evidence: Readonly<Record<string, number>>): void;
@@ -88,7 +87,7 @@ interface PendingText {
   readonly ordinal: number;
   readonly clock: number;
   readonly tsMs: number | undefined;
-  readonly features: Features;
+  readonly features: KeptFeatures;
   readonly answer: ScoredAnswer;
   readonly baseline: BaselineAnswer;
 }
@@ -101,7 +100,7 @@ interface WaitingLabel {
 interface LabelledText {
   /** Where the text stands: its first sight of a class, whenever the label comes. */
   readonly offset: number;
-  readonly features: Features;
+  readonly features: KeptFeatures;
   /** null: withdrawn. */
   readonly label: string | null;
 }
@@ -310,7 +309,7 @@ export class ModelCarry {
   #learn(
     id: string,
     offset: number,
-    features: Features,
+    features: KeptFeatures,
     label: string,
     sink: CarrySink | undefined,
   ): void {
@@ -382,8 +381,8 @@ export class ModelCarry {
    * @param term name of a feature id
    */
   snapshot(term: (id: number) => string): CarrySnapshot {
-    const features = ({ ids, values }: Features): FeatureList =>
-      Array.from(ids, (id, at) => [term(id), values[at] ?? 0] as const);
+    const features = ({ ids, values }: KeptFeatures): FeatureList =>
+      ids.map((id, at) => [term(id), values?.[at] ?? 1] as const);
     const answer = ({ classes, probabilities, best }: ScoredAnswer): AnswerList => ({
       classes: [...classes],
       probabilities: Array.from({ length: classes.length }, (_, at) => probabilities[at] ?? 0),
@@ -426,10 +425,9 @@ export class ModelCarry {
     intern: (term: string) => number,
   ): ModelCarry {
     const carry = new ModelCarry(options, snapshot);
-    const features = (list: FeatureList): Features => ({
-      length: list.length,
-      ids: Int32Array.from(list, ([term]) => intern(term)),
-      values: Float64Array.from(list, ([, value]) => value),
+    const features = (list: FeatureList): KeptFeatures => ({
+      ids: list.map(([term]) => intern(term)),
+      values: list.every(([, value]) => value === 1) ? undefined : list.map(([, value]) => value),
     });
     for (const { id, tsMs, features: list, ...text } of snapshot.pending) {
       carry.#pending.set(id, { ...text, tsMs: tsMs ?? undefined, features: features(list) });

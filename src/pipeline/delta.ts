@@ -12,7 +12,7 @@
  */
 import { ByteReader, ByteWriter, crc32, damaged } from '../core/codec/bytes.ts';
 import type { ModelDelta } from '../core/models/model.ts';
-import type { Features } from '../core/text/features.ts';
+import type { KeptFeatures } from '../core/text/features.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ValenceError } from '../errors.ts';
 import type { LabelEvent, TextEvent } from './carry.ts';
@@ -165,11 +165,11 @@ export class DeltaEncoder {
     }
   }
 
-  #features({ length, ids, values }: Features): void {
+  #features({ ids, values }: KeptFeatures): void {
     const out = this.#body;
-    out.varint(length);
-    for (let i = 0; i < length; i++) {
-      const value = values[i] ?? 0;
+    out.varint(ids.length);
+    for (let i = 0; i < ids.length; i++) {
+      const value = values === undefined ? 1 : (values[i] ?? 1);
       const ref = this.#names.id(ids[i] ?? 0) * 2;
       if (value === 1) out.varint(ref);
       else {
@@ -340,23 +340,25 @@ function readEvents(
       const model = all ? at : reader.varint();
       const head = reader.varint();
       if (head % 2 === 0) classes = list(reader, () => label(reader.varint()));
-      const probabilities = Float64Array.from(classes, () => reader.double());
+      const probabilities = classes.map(() => reader.double());
       return { model, answer: { classes, probabilities, best: Math.floor(head / 2) - 1 } };
     });
     return { kind: 'text', answers, event: { ...common, features, label: given } };
   });
 }
 
-function readFeatures(reader: ByteReader, names: Int32Array): Features {
+function readFeatures(reader: ByteReader, names: Int32Array): KeptFeatures {
   const length = reader.varint();
-  const ids = new Int32Array(length);
-  const values = new Float64Array(length);
+  const ids: number[] = [];
+  let values: number[] | undefined;
   for (let i = 0; i < length; i++) {
     const ref = reader.varint();
-    ids[i] = names[Math.floor(ref / 2)] ?? missing();
-    values[i] = ref % 2 === 0 ? 1 : reader.varint();
+    ids.push(names[Math.floor(ref / 2)] ?? missing());
+    const value = ref % 2 === 0 ? 1 : reader.varint();
+    if (value !== 1) values ??= ids.map(() => 1);
+    if (values !== undefined) values[i] = value;
   }
-  return { length, ids, values };
+  return { ids, values };
 }
 
 function list<T>(reader: ByteReader, read: () => T): T[] {

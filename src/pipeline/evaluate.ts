@@ -7,7 +7,12 @@
  *
  * @see Dawid (1984), Statistical theory: the prequential approach; River, evaluate.progressive_val_score
  */
-import { copyFeatures, type Features } from '../core/text/features.ts';
+import {
+  FeatureBuffer,
+  keepFeatures,
+  type Features,
+  type KeptFeatures,
+} from '../core/text/features.ts';
 import { createExtractor } from '../core/text/extractor.ts';
 import { createModel, parseModelKind } from '../core/models/registry.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
@@ -48,7 +53,7 @@ export interface EvaluationReport {
 
 interface Question {
   readonly label: string;
-  readonly features: Features;
+  readonly features: KeptFeatures;
   readonly answer: ScoredAnswer;
   readonly baseline: BaselineAnswer;
   readonly row: number;
@@ -63,6 +68,7 @@ export class Evaluation {
   readonly #scorer: Scorer;
   readonly #delay: number;
   readonly #open: Question[] = [];
+  readonly #features = new FeatureBuffer();
   readonly #now: () => number;
   #answered = 0;
   #rows = 0;
@@ -119,7 +125,7 @@ export class Evaluation {
       this.#open.push({
         row,
         label: truth,
-        features: copyFeatures(this.#extractor.keep()),
+        features: keepFeatures(this.#extractor.keep()),
         answer: {
           classes: [...answer.classes],
           probabilities: answer.probabilities.slice(0, answer.classes.length),
@@ -138,7 +144,7 @@ export class Evaluation {
       if (question === undefined || question.row > row) break;
       this.#answered += 1;
       this.#score(question.label, question.answer, question.baseline);
-      this.#learn(question.label, question.features, question.row);
+      this.#learn(question.label, this.#features.load(question.features), question.row);
     }
     if (this.#answered > 10_000) {
       this.#open.splice(0, this.#answered);

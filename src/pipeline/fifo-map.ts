@@ -43,6 +43,7 @@ export class FifoMap<V> {
   }
 
   delete(id: string): boolean {
+    if (this.#nodes.size === 0) return false;
     const node = this.#nodes.get(id);
     if (node === undefined) return false;
     this.#nodes.delete(id);

@@ -12,7 +12,7 @@
  * - between stage and commit the sums are as committed: a sibling partition's chunk sees nothing of it;
  * - a record that cannot be folded becomes a dead letter and moves the position like any other.
  */
-import { copyFeatures, type Features } from '../core/text/features.ts';
+import { FeatureBuffer, keepFeatures, type Features } from '../core/text/features.ts';
 import type { ModelDelta } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
@@ -88,6 +88,10 @@ export class PartitionFold {
   readonly #reported: number[];
   #lastOrigin: Origin | undefined;
   readonly #everyone: readonly number[];
+  readonly #sinks: readonly CarrySink[];
+  readonly #features = new FeatureBuffer();
+  /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
+  #effects: Output[] = [];
   readonly #classLists: (readonly string[])[] = [];
 
   constructor(state: PipelineState, partition: number, options: FoldOptions) {
@@ -107,6 +111,7 @@ export class PartitionFold {
     this.#carries = state.models.map(() => new ModelCarry(this.#carryOptions));
     this.#reported = state.models.map(() => 0);
     this.#everyone = [...state.models.keys()];
+    this.#sinks = this.#everyone.map((index) => this.#sink(index));
     this.#records = new ResultRecords({
       pipeline: state.pipeline,
       source: options.topics.source,
@@ -309,13 +314,14 @@ export class PartitionFold {
       timestamp: record.timestamp,
       // Only a text that waits for its label needs its time.
       tsMs: label === undefined ? milliseconds(record, input.ts) : undefined,
-      features: copyFeatures(this.#state.extractor.keep()),
+      features: keepFeatures(this.#state.extractor.keep()),
       label,
     };
     events.push({ kind: 'text', answers, event });
     for (const { model, answer } of answers) {
-      this.#carryOf(model)?.text({ ...event, answer }, this.#sink(model, origin, outputs));
+      this.#carryOf(model)?.text({ ...event, answer }, this.#sinks[model]);
     }
+    this.#flush(outputs);
     return undefined;
   }
 
@@ -340,46 +346,53 @@ export class PartitionFold {
     };
     events.push({ kind: 'label', models: addressed, event });
     for (const index of addressed) {
-      // The outcome stands before the metrics, drift and alerts that it causes.
-      const at = outputs.length;
-      const outcome = this.#carryOf(index)?.label(event, this.#sink(index, origin, outputs));
+      const outcome = this.#carryOf(index)?.label(event, this.#sinks[index]);
       if (outcome === undefined) continue;
-      const effects = outputs.splice(at);
       outputs.push(
         this.#records.outcome(origin, input.id, this.#model(index), event.label, outcome),
-        ...effects,
       );
+      this.#flush(outputs);
     }
     return undefined;
   }
 
-  #sink(index: number, origin: Origin, outputs: Output[]): CarrySink {
+  /** Effects of one model's carry, on the record that is being folded. One a model: this is the hot path. */
+  #sink(index: number): CarrySink {
     const running = this.#model(index);
+    const { model } = running;
     return {
-      learn: (features, label, sight) => running.model.learn(features, label, sight),
-      unlearn: (features, label) => running.model.unlearn(features, label),
+      learn: (kept, label, sight) => model.learn(this.#features.load(kept), label, sight),
+      unlearn: (kept, label) => model.unlearn(this.#features.load(kept), label),
       metrics: () => {
         const carry = this.#carryOf(index);
         if (carry === undefined) return;
         this.#reported[index] = carry.scorer.scored;
-        outputs.push(this.#records.metrics(origin, running, carry, false));
+        this.#emit((origin) => this.#records.metrics(origin, running, carry, false));
       },
       drift: (detector, evidence) =>
-        outputs.push(this.#records.drift(origin, running, detector, evidence)),
+        this.#emit((origin) => this.#records.drift(origin, running, detector, evidence)),
       alert: (rule, at, state, value) =>
-        outputs.push(this.#records.alert(origin, running, rule, at, state, value)),
+        this.#emit((origin) => this.#records.alert(origin, running, rule, at, state, value)),
     };
+  }
+
+  #flush(outputs: Output[]): void {
+    if (this.#effects.length === 0) return;
+    outputs.push(...this.#effects);
+    this.#effects = [];
+  }
+
+  #emit(output: (origin: Origin) => Output): void {
+    if (this.#lastOrigin !== undefined) this.#effects.push(output(this.#lastOrigin));
   }
 
   /** The model's answer as a value that stays: answers are views into the model's buffers. */
   #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
     const { classes, probabilities, best } = running.model.predict(features);
     if (classes.length === 0) return NO_ANSWER;
-    return {
-      classes: this.#classList(index, classes),
-      probabilities: probabilities.slice(0, classes.length),
-      best,
-    };
+    const kept: number[] = [];
+    for (let c = 0; c < classes.length; c++) kept.push(probabilities[c] ?? 0);
+    return { classes: this.#classList(index, classes), probabilities: kept, best };
   }
 
   /** The same array as long as the list is the same: it is kept by many answers. */

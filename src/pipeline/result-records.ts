@@ -28,6 +28,7 @@ export interface Origin {
   readonly traceparent: string | undefined;
 }
 
+const TYPES = ['prediction', 'outcome', 'metrics', 'drift', 'alert'] as const;
 const quote = JSON.stringify;
 
 export class ResultRecords {
@@ -35,7 +36,8 @@ export class ResultRecords {
   readonly #partition: number;
   readonly #source: string;
   readonly #sourceJson: string;
-  readonly #pipeline: string;
+  /** Headers that are the same on every record of a type. */
+  readonly #headers: ReadonlyMap<string, readonly (readonly [string, string])[]>;
   /** Class and model names, quoted. Bounded: both are closed sets. */
   readonly #quoted = new Map<string, string>();
 
@@ -48,7 +50,17 @@ export class ResultRecords {
     this.#topic = options.results;
     this.#partition = options.partition;
     this.#source = options.source;
-    this.#pipeline = `/${options.pipeline}`;
+    this.#headers = new Map(
+      TYPES.map((type) => [
+        type,
+        [
+          ['ce_specversion', '1.0'],
+          ['ce_type', type],
+          ['ce_source', `/${options.pipeline}`],
+          ['content-type', 'application/json'],
+        ],
+      ]),
+    );
     this.#sourceJson = `"source":{"topic":${quote(options.source)},"partition":${options.partition},"offset":`;
   }
 
@@ -146,16 +158,20 @@ export class ResultRecords {
     return this.#record('alert', origin, model.name + suffix, model.name, json);
   }
 
-  #record(type: string, origin: Origin, model: string, key: string, value: string): Output {
-    const headers: (readonly [string, string])[] = [
-      ['ce_specversion', '1.0'],
-      ['ce_type', type],
-      ['ce_id', `${this.#source}/${this.#partition}/${origin.offset}/${type}/${model}`],
-      ['ce_source', this.#pipeline],
-      ['ce_time', origin.time],
-      ['content-type', 'application/json'],
+  #record(
+    type: (typeof TYPES)[number],
+    origin: Origin,
+    model: string,
+    key: string,
+    value: string,
+  ): Output {
+    const headers = [
+      ...(this.#headers.get(type) ?? []),
+      ['ce_id', `${this.#source}/${this.#partition}/${origin.offset}/${type}/${model}`] as const,
+      ['ce_time', origin.time] as const,
     ];
-    if (origin.traceparent !== undefined) headers.push(['traceparent', origin.traceparent]);
+    if (origin.traceparent !== undefined)
+      headers.push(['traceparent', origin.traceparent] as const);
     return { topic: this.#topic, partition: this.#partition, key, value, headers };
   }
 
