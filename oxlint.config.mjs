@@ -125,6 +125,9 @@ export default {
       rules: {
         'typescript/no-unsafe-type-assertion': 'off',
         'typescript/require-array-sort-compare': 'off',
+        'typescript/no-unnecessary-type-parameters': 'off',
+        'unicorn/consistent-function-scoping': 'off',
+        'jest/no-conditional-expect': 'off',
       },
     },
   ],

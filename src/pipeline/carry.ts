@@ -383,11 +383,6 @@ export class ModelCarry {
   snapshot(term: (id: number) => string): CarrySnapshot {
     const features = ({ ids, values }: KeptFeatures): FeatureList =>
       ids.map((id, at) => [term(id), values?.[at] ?? 1] as const);
-    const answer = ({ classes, probabilities, best }: ScoredAnswer): AnswerList => ({
-      classes: [...classes],
-      probabilities: Array.from({ length: classes.length }, (_, at) => probabilities[at] ?? 0),
-      best,
-    });
     return {
       ...this.#counters,
       scorer: this.scorer.snapshot(),
@@ -400,7 +395,7 @@ export class ModelCarry {
         clock: text.clock,
         tsMs: text.tsMs ?? null,
         features: features(text.features),
-        answer: answer(text.answer),
+        answer: listAnswer(text.answer),
         baseline: text.baseline,
       })),
       waiting: Array.from(this.#waiting.entries(), ([id, { label, clock }]) => ({
@@ -442,6 +437,14 @@ export class ModelCarry {
     carry.mark();
     return carry;
   }
+}
+
+function listAnswer({ classes, probabilities, best }: ScoredAnswer): AnswerList {
+  return {
+    classes: [...classes],
+    probabilities: Array.from(classes, (_, at) => probabilities[at] ?? 0),
+    best,
+  };
 }
 
 type FeatureList = readonly (readonly [term: string, value: number])[];

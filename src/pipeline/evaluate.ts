@@ -95,6 +95,12 @@ export class Evaluation {
     this.#elapsedMs += this.#now() - started;
   }
 
+  /** Figures of what was scored so far. */
+  metrics(): ReturnType<Scorer['cumulative']> {
+    return this.#scorer.cumulative();
+  }
+
+  /** Gives the answers that are left and sums up. */
   finish(): EvaluationReport {
     const started = this.#now();
     this.#answerUpTo(Number.POSITIVE_INFINITY);

@@ -158,8 +158,13 @@ class Subscriber {
     const stop = (): void => this.#stop.abort();
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted === true) stop();
+    let failed: { readonly error: unknown } | undefined;
+    const watch = this.#options.untilEnd === true ? this.#watchEnd() : Promise.resolve();
+    const watched = watch.catch((error: unknown) => {
+      failed ??= { error };
+      stop();
+    });
     try {
-      const watch = this.#options.untilEnd === true ? this.#watchEnd() : Promise.resolve();
       await this.#log.own(
         {
           group: subscriberGroup(pipeline),
@@ -170,12 +175,12 @@ class Subscriber {
         },
         (owned) => this.#serve(owned),
       );
-      stop();
-      await watch;
     } finally {
       stop();
       signal?.removeEventListener('abort', stop);
+      await watched;
     }
+    if (failed !== undefined) throw failed.error;
     return { ...this.#totals, positions: [...this.#state.positions] };
   }
 
@@ -197,7 +202,7 @@ class Subscriber {
         if (batch.records.length > 0) {
           await this.#chunk(owned, fold, batch.records, batch.end);
           idle = false;
-        } else if (!idle) {
+        } else if (!idle && !owned.signal.aborted && !this.#stop.signal.aborted) {
           idle = true;
           await reportIdle(owned, fold);
           if (this.#options.untilEnd === true) this.#reached();

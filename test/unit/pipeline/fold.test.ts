@@ -53,7 +53,7 @@ const OPTIONS: DriverOptions = {
 
 /** The stream in chunks that end at the cuts. */
 function chunks<T>(values: readonly T[], at: readonly number[]): readonly (readonly T[])[] {
-  const edges = [0, ...[...at].sort((a, b) => a - b), values.length];
+  const edges = [0, ...at.toSorted((a, b) => a - b), values.length];
   return edges
     .slice(1)
     .map((edge, i) => values.slice(edges[i], edge))
