@@ -21,7 +21,12 @@ const project = (name, extra = {}) => ({
 });
 
 export default {
-  projects: [project('unit'), project('contract'), project('fault'), project('integration')],
+  projects: [
+    project('unit'),
+    project('contract'),
+    project('fault', { globalSetup: '<rootDir>/test/support/build.js' }),
+    project('integration', { globalSetup: '<rootDir>/test/support/build.js' }),
+  ],
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', 'topics/**/*.ts'],
 };

@@ -84,6 +84,10 @@ export const Sums = z.object({
 });
 export type Sums = z.infer<typeof Sums>;
 
+const Confusion = z
+  .record(z.string(), z.record(z.string(), count))
+  .describe('records by true label, then by predicted label');
+
 export const MetricValues = z.object({
   accuracy: share,
   macroF1: share,
@@ -91,19 +95,18 @@ export const MetricValues = z.object({
   logLoss: z.number(),
   ece: share,
   classes: z.record(z.string(), ClassScores),
-  confusion: z
-    .record(z.string(), z.record(z.string(), count))
-    .describe('records by true label, then by predicted label'),
+  confusion: Confusion,
   sums: Sums,
 });
 export type MetricValues = z.infer<typeof MetricValues>;
 
 export const BaselineValues = z.object({
-  n: count,
+  n: count.describe('labelled records: baselines answer from the first one on'),
   accuracy: share,
   macroF1: share,
   kappa: z.number(),
   logLoss: z.number(),
+  confusion: Confusion,
 });
 export type BaselineValues = z.infer<typeof BaselineValues>;
 

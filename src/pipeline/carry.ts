@@ -220,7 +220,7 @@ export class ModelCarry {
         ? { delayMs: event.tsMs - text.tsMs }
         : {}),
     };
-    if (prediction !== undefined) this.#score(label, answer, text.baseline, sink);
+    this.#score(label, answer, text.baseline, sink);
     this.#learn(event.id, text.offset, text.features, label, sink);
     return prediction === undefined
       ? { status: 'learned', prediction: null, ...delay }
@@ -270,7 +270,10 @@ export class ModelCarry {
     baseline: BaselineAnswer,
     sink: CarrySink | undefined,
   ): void {
-    if (answer.best < 0) return;
+    if (answer.best < 0) {
+      this.scorer.scoreBaselines(label, baseline);
+      return;
+    }
     this.scorer.score(label, answer, baseline);
     this.#adwin.update(answer.classes[answer.best] === label ? 0 : 1);
     if (this.#adwin.drift && sink !== undefined) {

@@ -159,7 +159,10 @@ export class Evaluation {
   }
 
   #score(truth: string, answer: ScoredAnswer, baseline: BaselineAnswer): void {
-    if (answer.best < 0) return;
+    if (answer.best < 0) {
+      this.#scorer.scoreBaselines(truth, baseline);
+      return;
+    }
     this.#scorer.score(truth, answer, baseline);
     this.#options.onScored?.(this.#scorer);
   }

@@ -12,7 +12,7 @@ import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts'
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
-import { crashPoint } from './crash-point.ts';
+import { crashPoint } from '../crash-point.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from './fold.ts';
 import { ModelFollower } from './follower.ts';
 import { PipelineState, type ModelSpec } from './state.ts';

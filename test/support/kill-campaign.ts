@@ -44,11 +44,7 @@ export function runOnce(args: readonly string[], cwd: string, death: Death): Pro
   return ended(start(args, cwd, death), death);
 }
 
-export function start(
-  args: readonly string[],
-  cwd: string,
-  death?: Death,
-): ChildProcess {
+export function start(args: readonly string[], cwd: string, death?: Death): ChildProcess {
   return spawn(process.execPath, [COMMAND, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

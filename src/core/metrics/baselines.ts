@@ -80,10 +80,11 @@ export class Baselines {
     this.#noChangeLoss += logLossOf(noChangeProbability(truth, previous, counts.length));
   }
 
-  values(): { majority: BaselineValues; noChange: BaselineValues } {
+  /** @param classes labels by index */
+  values(classes: readonly string[]): { majority: BaselineValues; noChange: BaselineValues } {
     return {
-      majority: baselineValues(this.#majority, this.#majorityLoss),
-      noChange: baselineValues(this.#noChange, this.#noChangeLoss),
+      majority: baselineValues(classes, this.#majority, this.#majorityLoss),
+      noChange: baselineValues(classes, this.#noChange, this.#noChangeLoss),
     };
   }
 

@@ -48,11 +48,6 @@ export class ScoreRing {
     return this.#length;
   }
 
-  /** Scores added since the mark that are still in the window. */
-  get added(): number {
-    return Math.min(this.#pushed, this.#length);
-  }
-
   push(
     truth: number,
     prediction: number,

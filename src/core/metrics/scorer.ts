@@ -2,10 +2,10 @@
  * What the fold keeps of the answers of one model on one partition: cumulative and rolling figures, and the baselines on the same
  * records. The order per record is: answer, `baselineAnswer()`, `score` both, `learn` the label.
  *
- *   mark ──► score, learn, score, … ──► changes() goes into the delta, then mark    commit
- *                                  └──► rollback()                                  abort
+ *   mark ──► score, learn, score, … ──► mark          commit
+ *                                  └──► rollback()    abort
  *
- * State is a function of the calls: a rollback, a snapshot and `changes` give it back bit for bit.
+ * State is a function of the calls: a rollback and a snapshot give it back bit for bit.
  */
 import assert from 'node:assert/strict';
 import { Baselines, type BaselineAnswer, type BaselinesSnapshot } from './baselines.ts';
@@ -50,7 +50,7 @@ export interface ScorerSnapshot {
   /** Label of the last scored record, -1 before any. */
   readonly last: number;
   readonly baselines: BaselinesSnapshot;
-  /** Of {@link Scorer.snapshot}: the whole window. Of {@link Scorer.changes}: what was added to it. */
+  /** The window, oldest first. */
   readonly scores: Scores;
 }
 
@@ -144,6 +144,11 @@ export class Scorer {
     this.#now.baselines.score(label, baseline);
   }
 
+  /** A record that the model had no answer to: the baselines answer from the first record on, and are scored on it. */
+  scoreBaselines(truth: string, baseline: BaselineAnswer): void {
+    this.#now.baselines.score(this.#meet(truth), baseline);
+  }
+
   /** What the baselines say now. Immutable; the same object until the state changes, so keeping it is cheap. */
   baselineAnswer(): BaselineAnswer {
     return this.#now.baselines.answer();
@@ -172,7 +177,7 @@ export class Scorer {
 
   /** Figures of the baselines on all scored records. */
   baselines(): { majority: BaselineValues; noChange: BaselineValues } {
-    return this.#now.baselines.values();
+    return this.#now.baselines.values(this.#classes);
   }
 
   /** Remembers this state. O(K²). */
@@ -190,28 +195,14 @@ export class Scorer {
   }
 
   snapshot(): ScorerSnapshot {
-    return this.#describe(this.#ring.length);
-  }
-
-  /** What became different since the mark; grows with the records scored since, not with the window. */
-  changes(): ScorerSnapshot {
-    return this.#describe(this.#ring.added);
-  }
-
-  /** Brings a scorer that stands where `changes` began to where they ended, bit for bit. Does not mark. */
-  apply(changes: ScorerSnapshot): void {
-    for (const label of changes.classes) this.#meet(label);
-    const { sums } = changes;
-    const now = this.#now;
-    now.counts.copyFrom(CountMatrix.of(changes.classes.length, changes.confusion));
-    now.baselines.load(changes.baselines);
-    for (const [bin, triple] of sums.ece.entries()) now.bins.set(triple, bin * 3);
-    now.scored = sums.n;
-    now.logLoss = sums.logLoss;
-    now.brier = sums.brier;
-    now.repeats = sums.noChangeHits;
-    now.last = changes.last;
-    this.#ring.extend(changes.scores);
+    return {
+      classes: [...this.#classes],
+      confusion: [...this.#now.counts.cells],
+      sums: this.#now.sums(),
+      last: this.#now.last,
+      baselines: this.#now.baselines.snapshot(),
+      scores: this.#ring.newest(this.#ring.length),
+    };
   }
 
   /**
@@ -220,7 +211,7 @@ export class Scorer {
    */
   static restore(snapshot: ScorerSnapshot, options: ScorerOptions): Scorer {
     const scorer = new Scorer({ window: options.window, order: snapshot.classes });
-    scorer.apply(snapshot);
+    scorer.#load(snapshot);
     for (const label of options.order) scorer.#meet(label);
     scorer.mark();
     return scorer;
@@ -253,14 +244,17 @@ export class Scorer {
     return index;
   }
 
-  #describe(scores: number): ScorerSnapshot {
-    return {
-      classes: [...this.#classes],
-      confusion: [...this.#now.counts.cells],
-      sums: this.#now.sums(),
-      last: this.#now.last,
-      baselines: this.#now.baselines.snapshot(),
-      scores: this.#ring.newest(scores),
-    };
+  #load(snapshot: ScorerSnapshot): void {
+    const { sums } = snapshot;
+    const now = this.#now;
+    now.counts.copyFrom(CountMatrix.of(snapshot.classes.length, snapshot.confusion));
+    now.baselines.load(snapshot.baselines);
+    for (const [bin, triple] of sums.ece.entries()) now.bins.set(triple, bin * 3);
+    now.scored = sums.n;
+    now.logLoss = sums.logLoss;
+    now.brier = sums.brier;
+    now.repeats = sums.noChangeHits;
+    now.last = snapshot.last;
+    this.#ring.extend(snapshot.scores);
   }
 }

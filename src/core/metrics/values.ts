@@ -54,6 +54,8 @@ export interface BaselineValues {
   readonly macroF1: number;
   readonly kappa: number;
   readonly logLoss: number;
+  /** Records by true label, then by answered label, so that any reader merges partitions. */
+  readonly confusion: Record<string, Record<string, number>>;
 }
 
 /**
@@ -74,15 +76,17 @@ export function metricValues(classes: readonly string[], counts: Counts, sums: S
       f1: fBeta(counts, index),
       support: counts.rows[index] ?? 0,
     })),
-    confusion: byLabel(classes, (truth) =>
-      byLabel(classes, (prediction) => counts.cells[truth * counts.size + prediction] ?? 0),
-    ),
+    confusion: confusionOf(classes, counts),
     sums,
   };
 }
 
 /** Figures of a baseline from its confusion counts and its summed log loss. */
-export function baselineValues(counts: Counts, logLoss: number): BaselineValues {
+export function baselineValues(
+  classes: readonly string[],
+  counts: Counts,
+  logLoss: number,
+): BaselineValues {
   const n = counts.total;
   return {
     n,
@@ -90,7 +94,17 @@ export function baselineValues(counts: Counts, logLoss: number): BaselineValues 
     macroF1: macroF1(counts),
     kappa: kappa(counts),
     logLoss: n === 0 ? 0 : logLoss / n,
+    confusion: confusionOf(classes, counts),
   };
+}
+
+function confusionOf(
+  classes: readonly string[],
+  counts: Counts,
+): Record<string, Record<string, number>> {
+  return byLabel(classes, (truth) =>
+    byLabel(classes, (prediction) => counts.cells[truth * counts.size + prediction] ?? 0),
+  );
 }
 
 /** Sums of no record. */
@@ -118,6 +132,24 @@ export function binTriples(bins: Float64Array): Sums['ece'] {
  * exact in any order; sums of floats in the order given, so give partitions in ascending order. Classes by first appearance.
  */
 export function mergeMetrics(values: readonly MetricValues[]): MetricValues {
+  const { classes, counts } = addConfusions(values.map(({ confusion }) => confusion));
+  return metricValues(classes, counts, addSums(values.map(({ sums }) => sums)));
+}
+
+/** The same for a baseline. */
+export function mergeBaselines(values: readonly BaselineValues[]): BaselineValues {
+  const { classes, counts } = addConfusions(values.map(({ confusion }) => confusion));
+  return baselineValues(
+    classes,
+    counts,
+    values.reduce((sum, { n, logLoss }) => sum + n * logLoss, 0),
+  );
+}
+
+function addConfusions(all: readonly Record<string, Record<string, number>>[]): {
+  readonly classes: readonly string[];
+  readonly counts: CountMatrix;
+} {
   const index = new Map<string, number>();
   const meet = (label: string): number => {
     const known = index.get(label);
@@ -125,38 +157,18 @@ export function mergeMetrics(values: readonly MetricValues[]): MetricValues {
     index.set(label, index.size);
     return index.size - 1;
   };
-  for (const { classes, confusion } of values) {
-    for (const label of Object.keys(classes)) meet(label);
+  for (const confusion of all) {
     for (const [truth, row] of Object.entries(confusion)) {
       meet(truth);
       for (const prediction of Object.keys(row)) meet(prediction);
     }
   }
   const counts = new CountMatrix(index.size);
-  for (const { confusion } of values)
+  for (const confusion of all)
     for (const [truth, row] of Object.entries(confusion))
       for (const [prediction, records] of Object.entries(row))
         counts.add(meet(truth), meet(prediction), records);
-  return metricValues([...index.keys()], counts, addSums(values.map(({ sums }) => sums)));
-}
-
-/**
- * Baselines of partitions together. `n`, accuracy and log loss are those of all records; macro-F1 and kappa, which baselines
- * publish without their counts, are means weighted by records: exact for one partition, near for more.
- */
-export function mergeBaselines(values: readonly BaselineValues[]): BaselineValues {
-  const [only] = values;
-  if (only !== undefined && values.length === 1) return { ...only };
-  const n = values.reduce((sum, baseline) => sum + baseline.n, 0);
-  const mean = (metric: Exclude<keyof BaselineValues, 'n'>): number =>
-    n === 0 ? 0 : values.reduce((sum, baseline) => sum + baseline.n * baseline[metric], 0) / n;
-  return {
-    n,
-    accuracy: mean('accuracy'),
-    macroF1: mean('macroF1'),
-    kappa: mean('kappa'),
-    logLoss: mean('logLoss'),
-  };
+  return { classes: [...index.keys()], counts };
 }
 
 function addSums(all: readonly Sums[]): Sums {

@@ -119,6 +119,15 @@ describe('with a delay of N the figures are those of River’s delay N + 1', () 
   );
 });
 
+test('baselines answer from the first row, though River’s models do not', () => {
+  const evaluation = new Evaluation({ kind: 'multinomial', classes });
+  evaluation.add(rows);
+  const { scored, baselines } = evaluation.finish();
+  expect(scored).toBe(749);
+  expect(baselines.majority).toMatchObject({ n: 750, accuracy: 362 / 750 });
+  expect(baselines.noChange).toMatchObject({ n: 750, accuracy: 396 / 750 });
+});
+
 test('rows without a label are predicted, never scored or learned', () => {
   const evaluation = new Evaluation({ kind: 'multinomial', classes });
   evaluation.add([

@@ -92,13 +92,31 @@ describe('mergeMetrics', () => {
   });
 });
 
-test('baselines merge by their records', () => {
-  const [left, right] = [
-    { n: 1, accuracy: 1, macroF1: 1, kappa: 0, logLoss: 0.4 },
-    { n: 3, accuracy: 0, macroF1: 0, kappa: 0.4, logLoss: 0.8 },
-  ];
-  expect(mergeBaselines([left])).toEqual(left);
-  expect(mergeBaselines([left, right])).toMatchObject({ n: 4, accuracy: 0.25, macroF1: 0.25 });
-  expect(mergeBaselines([left, right]).logLoss).toBeCloseTo(0.7, 15);
-  expect(mergeBaselines([])).toEqual({ n: 0, accuracy: 0, macroF1: 0, kappa: 0, logLoss: 0 });
+test('baselines merge by adding their confusion counts', () => {
+  const merged = mergeBaselines([
+    {
+      n: 1,
+      accuracy: 1,
+      macroF1: 1,
+      kappa: 0,
+      logLoss: 0.4,
+      confusion: { negative: { negative: 1, positive: 0 }, positive: { negative: 0, positive: 0 } },
+    },
+    {
+      n: 3,
+      accuracy: 1 / 3,
+      macroF1: 0.25,
+      kappa: 0,
+      logLoss: 0.8,
+      confusion: { negative: { negative: 1, positive: 0 }, positive: { negative: 2, positive: 0 } },
+    },
+  ]);
+  // Answers: negative four times, right twice. F1 of negative 2/3, of positive 0.
+  expect(merged).toMatchObject({ n: 4, accuracy: 0.5, macroF1: 1 / 3, kappa: 0 });
+  expect(merged.confusion).toEqual({
+    negative: { negative: 2, positive: 0 },
+    positive: { negative: 2, positive: 0 },
+  });
+  expect(merged.logLoss).toBeCloseTo(0.7, 15);
+  expect(mergeBaselines([])).toMatchObject({ n: 0, accuracy: 0, logLoss: 0, confusion: {} });
 });
