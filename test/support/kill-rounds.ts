@@ -183,9 +183,11 @@ export async function startRound(
   return kills;
 }
 
-/** Records without `ts` show the log's time: two runs publish at different times. */
+/** Records without `ts` show the log's time, and delays are made of it: two runs publish at different times. */
 function withoutTimes(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => line.replaceAll(/20\d\d-\d\d-\d\dT[\d:.]+Z/g, 'TIME'));
+  return lines.map((line) =>
+    line.replaceAll(/20\d\d-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replaceAll(/\\"delayMs\\":\d+/g, 'DELAY'),
+  );
 }
 
 async function modelHash(file: string): Promise<unknown> {

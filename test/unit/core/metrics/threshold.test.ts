@@ -29,7 +29,7 @@ function values(part: Partial<MetricValues> = {}, n = 10): MetricValues {
   };
 }
 function metrics(rolling: Partial<MetricValues> = {}, n = 10): ThresholdMetrics {
-  const baseline = { n, accuracy: 0.51, macroF1: 0.52, kappa: 0.53, logLoss: 0.54 };
+  const baseline = { n, accuracy: 0.51, macroF1: 0.52, kappa: 0.53, logLoss: 0.54, confusion: {} };
   return {
     cumulative: values({ accuracy: 0.9 }, n),
     rolling: values(rolling, n),
