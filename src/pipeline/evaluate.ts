@@ -83,7 +83,9 @@ export class Evaluation {
       options.analyzer ?? 'river',
       maxFeatures === undefined ? {} : { maxFeatures },
     );
-    this.#model = createModel(options.kind, this.#extractor, options.classes.declared);
+    this.#model = createModel(options.kind, this.#extractor, options.classes.declared, {
+      singleLearner: true,
+    });
     this.#scorer = new Scorer({ window: options.window ?? 500, order: options.classes.declared });
     this.#delay = options.delay ?? 0;
     this.#now = options.clock ?? (() => performance.now());

@@ -55,7 +55,9 @@ export class PipelineState {
     );
     this.models = options.models.map((spec) => ({
       ...spec,
-      model: createModel(spec.kind, this.extractor, options.declared),
+      model: createModel(spec.kind, this.extractor, options.declared, {
+        singleLearner: options.partitions === 1,
+      }),
     }));
     for (const { model } of this.models) model.stage();
     this.#byName = new Map(this.models.map(({ name }, index) => [name, index]));

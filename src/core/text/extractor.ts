@@ -1,0 +1,94 @@
+import { ValenceError } from '../../errors.ts';
+import { parseAnalyzer } from './analyzer.ts';
+import type { Extractor, Features } from './features.ts';
+import { TermSpans } from './term-spans.ts';
+import { TokenScanner } from './token-scanner.ts';
+import { TermCounts, Vocabulary } from './vocabulary.ts';
+
+export interface ExtractorOptions {
+  /** Most terms that are kept, an integer >= 1; default: no bound. */
+  readonly maxFeatures?: number | undefined;
+}
+
+/**
+ * Text to counted terms: a scan into spans, the spans into a vocabulary. With a bound on the vocabulary the first terms that are
+ * kept stay; a later term is counted for its own document only, and `keep` drops it.
+ *
+ * @param analyzer `river`, or `river:ngrams=1-2,stem=porter,stop=en,accents=keep,case=keep`
+ * @throws {ValenceError} CONFIG_INVALID: unknown analyzer or option; the message lists those that exist
+ */
+export function createExtractor(analyzer: string, options: ExtractorOptions = {}): Extractor {
+  const { maxFeatures } = options;
+  if (maxFeatures !== undefined && !(Number.isSafeInteger(maxFeatures) && maxFeatures >= 1))
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `max-features must be an integer of at least 1, got ${maxFeatures}.`,
+      { option: 'max-features' },
+    );
+  return new RiverExtractor(analyzer, maxFeatures ?? Infinity);
+}
+
+class RiverExtractor implements Extractor {
+  readonly id: string;
+  readonly #limit: number;
+  readonly #ngrams: readonly [min: number, max: number];
+  readonly #stem: ((token: string) => string) | undefined;
+  readonly #scanner: TokenScanner;
+  readonly #vocabulary = new Vocabulary();
+  readonly #spans = new TermSpans();
+  readonly #counts = new TermCounts();
+
+  constructor(analyzer: string, limit: number) {
+    const analysis = parseAnalyzer(analyzer);
+    this.id = analysis.id;
+    this.#limit = limit;
+    this.#ngrams = analysis.ngrams;
+    this.#stem = analysis.stem;
+    this.#scanner = new TokenScanner(analysis, vocabularyOf(analysis.stopWords));
+  }
+
+  get size(): number {
+    return this.#vocabulary.size;
+  }
+
+  extract(text: string): Features {
+    this.#vocabulary.release();
+    this.#scanner.scan(text, this.#spans);
+    if (this.#stem !== undefined) stemSpans(this.#spans, this.#stem);
+    if (this.#ngrams[1] > 1) this.#spans.toNgrams(...this.#ngrams);
+    this.#vocabulary.count(this.#spans, this.#counts);
+    return this.#counts;
+  }
+
+  keep(): Features {
+    this.#vocabulary.keep(this.#limit);
+    if (this.#vocabulary.size >= this.#limit) this.#counts.dropFrom(this.#limit);
+    return this.#counts;
+  }
+
+  intern(term: string): number {
+    this.#vocabulary.release();
+    const known = this.#vocabulary.lookup(term);
+    if (known !== -1 || this.#vocabulary.size >= this.#limit) return known;
+    const id = this.#vocabulary.add(term);
+    this.#vocabulary.keep();
+    return id;
+  }
+
+  term(id: number): string {
+    return this.#vocabulary.term(id);
+  }
+}
+
+function vocabularyOf(words: ReadonlySet<string>): Vocabulary | undefined {
+  if (words.size === 0) return undefined;
+  const vocabulary = new Vocabulary();
+  for (const word of words) vocabulary.add(word);
+  return vocabulary;
+}
+
+function stemSpans(spans: TermSpans, stem: (token: string) => string): void {
+  const tokens = spans.strings();
+  spans.clear();
+  for (const token of tokens) spans.push(stem(token));
+}

@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
+
+/** Reads what the tests of the models compare with: vectors of River 0.26.1, the example file and the large data sets. */
+
+const root = new URL('../../../../', import.meta.url);
+
+export function readVectors<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`test/data/river-vectors/${name}`, root), 'utf8')) as T;
+}
+
+export function readGoldens<T>(): T {
+  return JSON.parse(readFileSync(new URL('test/data/goldens.json', root), 'utf8')) as T;
+}
+
+export interface Row {
+  readonly text: string;
+  readonly label: string;
+}
+
+/** The 750 reviews in file order; labels are '0' and '1'. */
+export function readYelp(): readonly Row[] {
+  const rows = parse(readFileSync(new URL('examples/yelp.csv', root), 'utf8'), {
+    columns: true,
+  }) as unknown as { text: string; sentiment: string }[];
+  return rows.map(({ text, sentiment }) => ({ text, label: sentiment }));
+}
+
+/** Rows of a large data set; undefined where the folder is absent. */
+export function readDataSet(file: string): readonly Row[] | undefined {
+  const folder = process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../shared/data', root));
+  const path = `${folder}/${file}`;
+  if (!existsSync(path)) return undefined;
+  const lines = readFileSync(path, 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Row);
+}
+
+/** Equal within a relative difference. */
+export function expectNear(got: number | undefined, expected: number, relative = 1e-12): void {
+  const difference = Math.abs((got ?? NaN) - expected);
+  if (difference <= relative * Math.abs(expected)) return;
+  expect(got).toBe(expected);
+}
