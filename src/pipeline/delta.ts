@@ -12,7 +12,7 @@
  */
 import { ByteReader, ByteWriter, crc32, damaged } from '../core/codec/bytes.ts';
 import type { ModelDelta } from '../core/models/model.ts';
-import type { KeptFeatures } from '../core/text/features.ts';
+import type { Extractor, KeptFeatures } from '../core/text/features.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ValenceError } from '../errors.ts';
 import type { LabelEvent, TextEvent } from './carry.ts';
@@ -57,11 +57,11 @@ export interface Delta extends DeltaHeader {
   readonly events: readonly ChunkEvent[];
 }
 
-/** Names for the ids of a process, and back. */
-export interface Terms {
-  term(id: number): string;
-  intern(term: string): number;
-}
+/** Terms for the ids of a process. */
+export type TermNames = Pick<Extractor, 'visit'>;
+
+/** Ids of a process for terms. */
+export type TermIds = Pick<Extractor, 'intern'>;
 
 /** Writes deltas; reuses its buffers. One per process is enough: it keeps nothing between calls. */
 export class DeltaEncoder {
@@ -69,7 +69,7 @@ export class DeltaEncoder {
   readonly #out = new ByteWriter();
   readonly #names = new NameTable();
 
-  encode(delta: Delta, terms: Terms): Uint8Array {
+  encode(delta: Delta, terms: TermNames): Uint8Array {
     const body = this.#body;
     const names = this.#names;
     body.reset();
@@ -89,7 +89,7 @@ export class DeltaEncoder {
     out.varint(names.labels.length);
     for (const label of names.labels) out.string(label);
     out.varint(names.ids.length);
-    for (const id of names.ids) out.string(terms.term(id));
+    for (const id of names.ids) terms.visit(id, out);
     out.varint(delta.models.length);
     out.varint(body.length - eventsLength);
     out.bytes(body.view(eventsLength));
@@ -221,9 +221,9 @@ class NameTable {
 export interface ReadDelta extends DeltaHeader {
   readonly sizeBytes: number;
   /** Counts by model, with ids of this process. */
-  models(terms: Terms): Delta['models'];
+  models(terms: TermIds): Delta['models'];
   /** Events of the chunk, with ids of this process. */
-  events(terms: Terms): readonly ChunkEvent[];
+  events(terms: TermIds): readonly ChunkEvent[];
 }
 
 /**
@@ -262,7 +262,7 @@ export function readDelta(bytes: Uint8Array): ReadDelta {
   const events = reader.bytes(reader.varint());
   const label = (index: number): string => labels[index] ?? missing();
   let ids: Int32Array | undefined;
-  const interned = (terms: Terms): Int32Array =>
+  const interned = (terms: TermIds): Int32Array =>
     (ids ??= Int32Array.from(names, (name) => terms.intern(name)));
   return {
     pipeline,

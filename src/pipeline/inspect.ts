@@ -3,6 +3,7 @@
  * tokenizer come from the deltas themselves, so that looking needs no configuration.
  */
 import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
+import { toUnits } from '../core/text/term-spans.ts';
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { TopicNames } from '../../topics/index.ts';
@@ -75,8 +76,7 @@ async function newestModels(
       newest = batch.records[0]?.value ?? undefined;
     }
     if (newest === undefined) continue;
-    const none = { term: () => '', intern: () => 0 };
-    const taught = readDelta(newest).models(none);
+    const taught = readDelta(newest).models({ intern: () => 0 });
     const [first] = taught;
     if (first === undefined) continue;
     return {
@@ -182,6 +182,11 @@ function encodeSnapshot(
       models: [{ name: into.name, kind, extractor, delta }],
       events: [],
     },
-    { term: (id) => features[id]?.[0] ?? '', intern: () => -1 },
+    {
+      visit: (id, visitor) => {
+        const units = toUnits(features[id]?.[0] ?? '');
+        visitor.units(units, 0, units.length);
+      },
+    },
   );
 }

@@ -95,6 +95,25 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
+  /** The same for a slice of UTF-16 code units, without making a string of it where all are ASCII. */
+  units(units: Uint16Array, start: number, end: number): void {
+    const length = end - start;
+    this.#reserve(length + 8);
+    const lengthAt = this.#length;
+    this.varint(length);
+    const at = this.#length - start;
+    for (let i = start; i < end; i++) {
+      const unit = units[i] ?? 0;
+      if (unit > 0x7f) {
+        this.#length = lengthAt;
+        this.string(unitsToString(units, start, end));
+        return;
+      }
+      this.#bytes[at + i] = unit;
+    }
+    this.#length = at + end;
+  }
+
   bytes(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
@@ -194,6 +213,22 @@ export class ByteReader {
     this.#at = at + size;
     return at;
   }
+}
+
+/** Code units that one call turns into text: a call takes its arguments from the stack. */
+const UNITS_AT_ONCE = 8192;
+
+/** Text of a slice of UTF-16 code units. */
+export function unitsToString(units: Uint16Array, start: number, end: number): string {
+  let text = '';
+  if (end - start <= 24) {
+    for (let at = start; at < end; at++) text += String.fromCharCode(units[at] ?? 0);
+    return text;
+  }
+  for (let at = start; at < end; at += UNITS_AT_ONCE) {
+    text += String.fromCharCode(...units.subarray(at, Math.min(at + UNITS_AT_ONCE, end)));
+  }
+  return text;
 }
 
 /** A delta that cannot be read. */

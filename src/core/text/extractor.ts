@@ -1,6 +1,6 @@
 import { ValenceError } from '../../errors.ts';
 import { parseAnalyzer } from './analyzer.ts';
-import type { Extractor, Features } from './features.ts';
+import type { Extractor, Features, TermVisitor } from './features.ts';
 import { TermSpans } from './term-spans.ts';
 import { TokenScanner } from './token-scanner.ts';
 import { TermCounts, Vocabulary } from './vocabulary.ts';
@@ -77,6 +77,10 @@ class RiverExtractor implements Extractor {
 
   term(id: number): string {
     return this.#vocabulary.term(id);
+  }
+
+  visit(id: number, visitor: TermVisitor): void {
+    this.#vocabulary.visit(id, visitor);
   }
 }
 

@@ -56,6 +56,11 @@ export class FeatureBuffer implements Features {
   }
 }
 
+/** Takes a slice of UTF-16 code units, valid during the call. */
+export interface TermVisitor {
+  units(units: Uint16Array, start: number, end: number): void;
+}
+
 /** Text to features. One per tokenizer and vocabulary; models that share a tokenizer share it. */
 export interface Extractor {
   /** Identity of the analysis with its version, such as `river/1` or `river/1;stemmer=porter`: counts of two never merge. */
@@ -76,6 +81,8 @@ export interface Extractor {
   intern(term: string): number;
   /** Term of a permanent or provisional id. */
   term(id: number): string;
+  /** Shows the term of an id to a visitor without making a string of it: deltas write thousands of terms a second. */
+  visit(id: number, visitor: TermVisitor): void;
   /** Ids given so far, permanent ones: ids run from 0 to size - 1. */
   readonly size: number;
 }

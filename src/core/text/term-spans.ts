@@ -3,6 +3,8 @@
  * vocabulary reads, without a string in between. Tokens stand one space apart, so a bigram is a slice as well.
  */
 
+import { unitsToString } from '../codec/bytes.ts';
+
 /** Start value of a hash. */
 export const HASH_SEED = 0x2f0b4a27;
 /** Odd, near 2^32 / golden ratio: the high bits of the product depend on every unit before. */
@@ -16,17 +18,6 @@ export function hashUnits(units: Uint16Array, start: number, end: number): numbe
   let hash = HASH_SEED;
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ (units[at] ?? 0), HASH_FACTOR);
   return hash;
-}
-
-/** Code units that one call turns into text: a call takes its arguments from the stack. */
-const UNITS_AT_ONCE = 8192;
-
-/** Text of a slice. */
-export function toText(units: Uint16Array, start: number, end: number): string {
-  let text = '';
-  for (let at = start; at < end; at += UNITS_AT_ONCE)
-    text += String.fromCharCode(...units.subarray(at, Math.min(at + UNITS_AT_ONCE, end)));
-  return text;
 }
 
 /** Code units of a text. */
@@ -64,7 +55,7 @@ export class TermSpans {
   /** The terms as strings, in order. */
   strings(): string[] {
     return Array.from({ length: this.count }, (_, term) =>
-      toText(this.units, this.starts[term] ?? 0, this.ends[term] ?? 0),
+      unitsToString(this.units, this.starts[term] ?? 0, this.ends[term] ?? 0),
     );
   }
 

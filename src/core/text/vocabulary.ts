@@ -1,4 +1,6 @@
-import { hashUnits, toText, toUnits, type TermSpans } from './term-spans.ts';
+import { unitsToString } from '../codec/bytes.ts';
+import type { TermVisitor } from './features.ts';
+import { hashUnits, toUnits, type TermSpans } from './term-spans.ts';
 
 /**
  * Exact vocabulary: term to id and back, without an object per term.
@@ -160,7 +162,15 @@ export class Vocabulary {
     const record = this.#records[id];
     if (record === undefined || id >= this.#total) throw new RangeError(`no term with id ${id}`);
     const start = (record + HEADER_WORDS) * 2;
-    return toText(this.#units, start, start + (this.#words[record + LENGTH] ?? 0));
+    return unitsToString(this.#units, start, start + (this.#words[record + LENGTH] ?? 0));
+  }
+
+  /** The term as a slice of code units, valid during the call. @throws {RangeError} no such id */
+  visit(id: number, visitor: TermVisitor): void {
+    const record = this.#records[id];
+    if (record === undefined || id >= this.#total) throw new RangeError(`no term with id ${id}`);
+    const start = (record + HEADER_WORDS) * 2;
+    visitor.units(this.#units, start, start + (this.#words[record + LENGTH] ?? 0));
   }
 
   /** Record of a term; 0 when it has none. */
