@@ -167,7 +167,10 @@ function keyOf(value: unknown): string | null {
   return typeof value.id === 'string' || typeof value.id === 'number' ? String(value.id) : null;
 }
 
-function readJson(decoder: { decode(bytes: Uint8Array): string }, value: Uint8Array | null): unknown {
+function readJson(
+  decoder: { decode(bytes: Uint8Array): string },
+  value: Uint8Array | null,
+): unknown {
   if (value === null) return null;
   try {
     return JSON.parse(decoder.decode(value));

@@ -8,6 +8,8 @@ export interface LogPair {
   readonly second: EventLog;
   /** Claims a partition with a higher epoch and does nothing with it: somebody who takes the owner for dead. */
   usurp(group: string, topic: string, partition: number): Promise<void>;
+  /** False for a log that deletes old records by itself: `retain` then does nothing. */
+  readonly retains: boolean;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,106 @@
+/**
+ * A command: its settings, arguments, help and what it does. The definitions are data, from which the parser, `--help` and the
+ * completion scripts are made.
+ */
+import { topicNames, type TopicNames } from '../../topics/index.ts';
+import type { CommandName, CommonConfig, Config } from '../config.ts';
+import { loadSources, resolveConfig, type Flags, type Origin } from '../config-sources.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import type { EventLog } from '../ports/event-log.ts';
+import { Output, type Surroundings } from './surroundings.ts';
+
+/** What a running command works with. */
+export interface CommandContext<C extends CommandName> {
+  readonly config: Config<C>;
+  /** By key, where the value came from. */
+  readonly origins: ReadonlyMap<string, Origin>;
+  readonly surroundings: Surroundings;
+  readonly out: Output;
+}
+
+export interface Argument {
+  readonly name: string;
+  readonly description: string;
+  readonly optional?: true;
+  readonly choices?: readonly string[];
+}
+
+interface Help {
+  readonly name: string;
+  /** One line, lower case, no full stop. */
+  readonly summary: string;
+  /** Further lines of its own help. */
+  readonly details?: string;
+  readonly arguments?: readonly Argument[];
+  /** Command lines without `valence`, and what they do. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+}
+
+export interface CommandDefinition<C extends CommandName> extends Help {
+  readonly settings: C;
+  /** @returns the exit code; undefined is 0 */
+  run(context: CommandContext<C>, args: readonly string[]): Promise<number | void>;
+}
+
+/** A command as the parser sees it. */
+export interface Command extends Help {
+  /** Undefined: the settings of all commands. */
+  readonly settings: CommandName | undefined;
+  readonly execute: (
+    surroundings: Surroundings,
+    flags: Flags,
+    args: readonly string[],
+  ) => Promise<number | void>;
+}
+
+/** Commands under one name: `topics check`, `topics create`. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly Command[];
+}
+
+/** Resolves the configuration, then runs. */
+export function command<C extends CommandName>(definition: CommandDefinition<C>): Command {
+  return {
+    ...definition,
+    execute: (surroundings, flags, args) => {
+      const sources = loadSources(flags, surroundings.environment);
+      const { config, origins } = resolveConfig(definition.settings, sources);
+      const out = new Output(surroundings, config.json);
+      return definition.run({ config, origins, surroundings, out }, args);
+    },
+  };
+}
+
+/** The names of the pipeline's topics under this configuration. */
+export function namesOf(config: CommonConfig): TopicNames {
+  const { source, results, modelTopic, snapshots, dlq } = config;
+  return topicNames(config.pipeline, {
+    ...(source === undefined ? {} : { source }),
+    ...(results === undefined ? {} : { results }),
+    ...(modelTopic === undefined ? {} : { model: modelTopic }),
+    ...(snapshots === undefined ? {} : { snapshots }),
+    ...(dlq === undefined ? {} : { dlq }),
+  });
+}
+
+/** Opens the log for the time of `use`. */
+export async function withLog<T>(
+  surroundings: Surroundings,
+  config: CommonConfig,
+  use: (log: EventLog) => Promise<T>,
+): Promise<T> {
+  const log = await surroundings.openLog(config.log);
+  try {
+    return await use(log);
+  } finally {
+    await log.close();
+  }
+}
+
+/** A logger on stderr. */
+export function loggerOf(worker: string, surroundings: Surroundings, config: CommonConfig): Logger {
+  const { stderr } = surroundings;
+  return createLogger(worker, config.logLevel, { write: (line) => void stderr.write(line) });
+}

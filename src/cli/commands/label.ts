@@ -1,0 +1,111 @@
+/** `valence label`: labels for texts that are in the source topic, now or later. */
+import { LabelRecord } from '../../../topics/index.ts';
+import { ValenceError } from '../../errors.ts';
+import { readRows } from '../../ingest/rows.ts';
+import type { EventLog, NewRecord } from '../../ports/event-log.ts';
+import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { noSuchTopic } from '../follow.ts';
+import { count } from '../numbers.ts';
+
+type Context = CommandContext<'label'>;
+
+export const labelCommand = command({
+  name: 'label',
+  settings: 'label',
+  summary: 'give a text its label, correct it, or take it back',
+  details:
+    'LABEL null, or --withdraw, takes the label back. With - label records are read from stdin, one JSON object a line: ' +
+    '{"id": …, "label": …}.',
+  arguments: [
+    { name: 'ID', description: 'id of the text, or - for lines from stdin' },
+    { name: 'LABEL', description: 'its class; null withdraws it', optional: true },
+  ],
+  examples: [
+    ['label yelp.csv:17 positive', 'label a text'],
+    ['label yelp.csv:17 null', 'withdraw its label'],
+    ['label - < labels.ndjson', 'many labels: {"id":"yelp.csv:17","label":"positive"} a line'],
+  ],
+  run: async (context, [id = '', label]) => {
+    await withLog(context.surroundings, context.config, (log) =>
+      id === '-' ? labelMany(context, log) : labelOne(context, log, id, label),
+    );
+  },
+});
+
+async function labelOne(
+  { config, out }: Context,
+  log: EventLog,
+  id: string,
+  given: string | undefined,
+): Promise<void> {
+  const withdrawn = config.withdraw || given === 'null';
+  if (config.withdraw ? given !== undefined : given === undefined)
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      config.withdraw
+        ? 'LABEL: --withdraw takes none'
+        : 'LABEL: expected a class, or null (or --withdraw) to take the label back',
+    );
+  const label = withdrawn ? null : (given ?? null);
+  const value = { id, label };
+  const problem = LabelRecord.safeParse(value).error;
+  if (problem !== undefined || id === '' || label === '')
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      'ID is 1 to 256 characters and LABEL 1 to 64; correct the longer one',
+    );
+  const topic = namesOf(config).source;
+  const [outcome] = await append(log, topic, [recordOf(id, label, config.key)]);
+  if (outcome?.status !== 'ok') throw notConfirmed(1, outcome?.error);
+  if (out.json)
+    await out.values([{ id, label, topic, partition: outcome.partition, offset: outcome.offset }]);
+  else
+    await out.line(
+      `${label === null ? 'Label withdrawn from' : `Label ${label} given to`} ${id} at ${topic}/${outcome.partition}/${outcome.offset}`,
+    );
+}
+
+async function labelMany({ config, surroundings, out }: Context, log: EventLog): Promise<void> {
+  const topic = namesOf(config).source;
+  const { signal, stdin } = surroundings;
+  let sent = 0;
+  for await (const rows of readRows({ path: '-', stdin, format: 'ndjson', signal })) {
+    const records = rows.map((row) => {
+      if (row.kind === 'refused') throw row.error;
+      if (row.kind === 'label') return recordOf(row.id, row.label, config.key, row.ts);
+      throw new ValenceError(
+        'RECORD_INVALID',
+        `line ${row.line}: expected {"id": …, "label": …} without a text; publish texts with valence publish -. ` +
+          `${count(sent)} labels before it were sent`,
+      );
+    });
+    const outcomes = await append(log, topic, records);
+    const lost = outcomes.filter(({ status }) => status !== 'ok');
+    if (lost.length > 0) throw notConfirmed(lost.length);
+    sent += outcomes.length;
+    out.status(`${count(sent)} labels`);
+  }
+  out.status('');
+  if (out.json) await out.values([{ topic, labels: sent }]);
+  else await out.line(`${count(sent)} labels sent to ${topic}`);
+}
+
+function recordOf(
+  id: string,
+  label: string | number | boolean | null,
+  key: string | undefined,
+  ts?: string | number,
+): NewRecord {
+  const value = { id, label, ...(ts === undefined ? {} : { ts }) };
+  return { key: key ?? id, value: JSON.stringify(value) };
+}
+
+async function append(log: EventLog, topic: string, records: readonly NewRecord[]) {
+  if ((await log.describeTopic(topic)) === undefined) throw await noSuchTopic(log, topic);
+  return log.append(topic, records);
+}
+
+function notConfirmed(labels: number, cause?: Error): ValenceError {
+  const message = `the log did not confirm ${labels} ${labels === 1 ? 'label' : 'labels'}; giving the same label again is safe`;
+  return new ValenceError('LOG_UNAVAILABLE', message, {}, { cause });
+}

@@ -1,0 +1,231 @@
+/** `valence model show|top|explain|hash|export|import`: what was learned, read from the model topic. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
+import { ValenceError } from '../../errors.ts';
+import { ClassRules } from '../../pipeline/classes.ts';
+import { importModel, loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
+import { unknownModel, type RunningModel } from '../../pipeline/state.ts';
+import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import { oneLine, table } from '../display.ts';
+import { ensurePipeline } from '../ensure-topics.ts';
+import { count, percent } from '../numbers.ts';
+import { classOptions, foldOptions } from '../subscriber-options.ts';
+
+type Context = CommandContext<'model'>;
+
+const RIGHT = { align: 'right' } as const;
+/** Features of each class in `top`. */
+const TOP = 15;
+/** Features of an explanation. */
+const EXPLAINED = 12;
+
+const show = command({
+  name: 'show',
+  settings: 'model',
+  summary: 'show the models of the pipeline: kind, documents learned, vocabulary, classes',
+  examples: [['model show', 'what was learned so far']],
+  run: (context) =>
+    withModel(context, async ({ state, deltas }) => {
+      const models = state.models.map(({ name, role, model }) => {
+        const { kind, learned, vocabulary } = model;
+        const { extractor, classes } = model.snapshot();
+        const documents = classes.map(({ label, documents: n }) => [label, n] as const);
+        return { model: name, role, kind, extractor, learned, vocabulary, classes: documents };
+      });
+      const positions = positionsOf(state.positions);
+      const { out } = context;
+      if (out.json)
+        return out.values(
+          models.map((model) => ({
+            ...model,
+            classes: Object.fromEntries(model.classes),
+            positions,
+            deltas: deltas.reduce((sum, n) => sum + n, 0),
+          })),
+        );
+      await out.lines(
+        table(
+          [
+            { head: 'MODEL' },
+            { head: 'ROLE' },
+            { head: 'KIND' },
+            { head: 'LEARNED', ...RIGHT },
+            { head: 'FEATURES', ...RIGHT },
+            { head: 'CLASSES' },
+          ],
+          models.map(({ model, role, kind, learned, vocabulary, classes }) => [
+            model,
+            role,
+            kind,
+            count(learned),
+            count(vocabulary),
+            classes.map(([label, n]) => `${label} ${count(n)}`).join(', '),
+          ]),
+          { width: out.width, colors: out.colors },
+        ),
+      );
+    }),
+});
+
+const top = command({
+  name: 'top',
+  settings: 'model',
+  summary: 'show the most telling features of each class',
+  examples: [['model top', `the first ${TOP} of each class`]],
+  run: (context) =>
+    withChosen(context, async ({ model }) => {
+      const classes = model.top(TOP);
+      const { out } = context;
+      if (out.json)
+        return out.values([...classes].map(([label, features]) => ({ label, features })));
+      for (const [label, features] of classes)
+        await out.lines([
+          out.colors.bold(oneLine(label)),
+          ...table(
+            [{ head: 'FEATURE' }, { head: 'WEIGHT', ...RIGHT }, { head: 'COUNT', ...RIGHT }],
+            features.map(({ feature, weight, count: n }) => [feature, weight.toFixed(2), count(n)]),
+            { colors: out.colors },
+          ),
+          '',
+        ]);
+    }),
+});
+
+const explain = command({
+  name: 'explain',
+  settings: 'model',
+  summary: 'predict a text with the model as it is, and say which words decided',
+  arguments: [{ name: 'TEXT', description: 'the text, quoted' }],
+  examples: [["model explain 'Crust is not good.'", 'probabilities and weights, in nats']],
+  run: (context, [text = '']) =>
+    withChosen(context, async ({ model }, { state }) => {
+      const features = state.extractor.extract(text);
+      const { classes, probabilities, best } = model.predict(features);
+      const prediction = classes[best] ?? null;
+      const shares = classes.map((label, index) => [label, probabilities[index] ?? 0] as const);
+      const weights = model.explain(features, EXPLAINED, context.config.labels);
+      const { out } = context;
+      if (out.json)
+        return out.values([
+          { prediction, probabilities: Object.fromEntries(shares), explanation: weights },
+        ]);
+      await out.lines([
+        `${out.colors.bold(prediction === null ? 'no answer yet' : oneLine(prediction))}  ${shares
+          .map(([label, share]) => `${oneLine(label)} ${percent(share)}`)
+          .join(' · ')}`,
+        ...table(
+          [{ head: 'FEATURE' }, { head: 'WEIGHT', ...RIGHT }],
+          weights.map(({ feature, weight }) => [feature, weight.toFixed(3)]),
+          { colors: out.colors },
+        ),
+      ]);
+    }),
+});
+
+const hash = command({
+  name: 'hash',
+  settings: 'model hash',
+  summary: 'hash what was learned: equal input, equal hash, whatever the path',
+  examples: [
+    ['model hash', 'one JSON object: model, positions, learned, hash'],
+    ['model hash --carry', 'also what is no sum, under the settings of the subscriber'],
+  ],
+  run: ({ config, surroundings, out }) =>
+    withLog(surroundings, config, async (log) => {
+      const topics = namesOf(config);
+      const { labels, pipeline, modelName, carry } = config;
+      const classes = new ClassRules(classOptions(config));
+      const { state, carryHash } = await loadModel({
+        log,
+        pipeline,
+        topics,
+        declared: labels,
+        ...(carry ? { carry: { ...foldOptions(config), topics, classes } } : {}),
+      });
+      const { learned, hash: sums } = state.hash(modelName);
+      await out.values([
+        {
+          model: modelName,
+          positions: positionsOf(state.positions),
+          learned,
+          hash: sums,
+          ...(carryHash === undefined ? {} : { carry: carryHash }),
+        },
+      ]);
+    }),
+});
+
+const exportModel = command({
+  name: 'export',
+  settings: 'model',
+  summary: 'write the model to a file: JSON with a checksum, no code',
+  arguments: [{ name: 'FILE', description: 'file to write, - for stdout' }],
+  examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
+  run: (context, [path = '']) =>
+    withChosen(context, async ({ model }) => {
+      const text = encodeSnapshot(model.snapshot());
+      if (path === '-') return context.out.line(text);
+      await writeFile(path, `${text}\n`).catch((cause: unknown) => {
+        throw fileProblem(path, 'cannot be written', cause);
+      });
+      context.out.note(`${count(model.learned)} documents written to ${path}`);
+    }),
+});
+
+const importCommand = command({
+  name: 'import',
+  settings: 'model',
+  summary: 'start a pipeline that has learned nothing with the counts of an exported model',
+  arguments: [{ name: 'FILE', description: 'file that `model export` wrote' }],
+  examples: [['model import model.json --pipeline second', 'a new pipeline begins with it']],
+  run: ({ config, surroundings, out }, [path = '']) =>
+    withLog(surroundings, config, async (log) => {
+      const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+        throw fileProblem(path, 'cannot be read', cause);
+      });
+      const snapshot = decodeSnapshot(text);
+      const topics = namesOf(config);
+      await ensurePipeline(log, topics, 1);
+      const { pipeline, modelName: name } = config;
+      await importModel({ log, pipeline, topics, name, snapshot });
+      const learned = snapshot.classes.reduce((sum, { documents }) => sum + documents, 0);
+      out.note(`${count(learned)} documents imported as ${name} of ${pipeline}`);
+    }),
+});
+
+export const modelCommands: CommandGroup = {
+  name: 'model',
+  summary: 'look into what was learned, keep it, start with it',
+  commands: [show, top, explain, hash, exportModel, importCommand],
+};
+
+async function withModel(
+  { config, surroundings }: Context,
+  use: (loaded: LoadedModel) => Promise<void>,
+): Promise<void> {
+  await withLog(surroundings, config, async (log) => {
+    const { pipeline, labels } = config;
+    await use(await loadModel({ log, pipeline, topics: namesOf(config), declared: labels }));
+  });
+}
+
+async function withChosen(
+  context: Context,
+  use: (model: RunningModel, loaded: LoadedModel) => Promise<void>,
+): Promise<void> {
+  await withModel(context, async (loaded) => {
+    const { modelName } = context.config;
+    const chosen = loaded.state.models.find(({ name }) => name === modelName);
+    if (chosen === undefined) throw unknownModel(modelName, loaded.state.names);
+    await use(chosen, loaded);
+  });
+}
+
+function positionsOf(positions: readonly (number | undefined)[]): Record<string, number> {
+  return Object.fromEntries(positions.map((position, partition) => [partition, position ?? 0]));
+}
+
+function fileProblem(path: string, problem: string, cause: unknown): ValenceError {
+  const message = `FILE: '${path.slice(0, 200)}' ${problem}`;
+  return new ValenceError('CONFIG_INVALID', message, { path }, { cause });
+}

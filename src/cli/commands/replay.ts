@@ -1,0 +1,49 @@
+/** `valence replay`: the logged stream once more, with another model, touching nothing. */
+import { ClassRules } from '../../pipeline/classes.ts';
+import { FOLD_DEFAULTS } from '../../pipeline/fold.ts';
+import { replay } from '../../pipeline/replay.ts';
+import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { count } from '../numbers.ts';
+import { reportLines } from '../report.ts';
+import { classOptions } from '../subscriber-options.ts';
+
+export const replayCommand = command({
+  name: 'replay',
+  settings: 'replay',
+  summary: 'score another model on the logged stream, in memory, touching nothing',
+  examples: [
+    ['replay --from beginning --model complement', 'what another model would have scored'],
+    ['replay --model bernoulli --json', 'the same as one JSON object'],
+  ],
+  run,
+});
+
+async function run({ config, surroundings, out }: CommandContext<'replay'>): Promise<void> {
+  await withLog(surroundings, config, async (log) => {
+    const report = await replay({
+      log,
+      pipeline: config.pipeline,
+      kind: config.model,
+      analyzer: config.analyzer,
+      fold: {
+        ...FOLD_DEFAULTS,
+        topics: namesOf(config),
+        classes: new ClassRules(classOptions(config)),
+      },
+      signal: surroundings.signal,
+      onProgress: (records) => {
+        out.status(`${count(records)} records`);
+      },
+    });
+    out.status('');
+    if (out.json) {
+      await out.values([report]);
+      return;
+    }
+    const { kind, records, scored, learned, metrics, baselines } = report;
+    const notes = [`${count(records)} records`];
+    await out.lines(
+      reportLines({ title: kind, scored, learned, notes, metrics, baselines }, out.colors),
+    );
+  });
+}

@@ -1,0 +1,233 @@
+/** `valence start`: publisher, subscriber and a view of both in one process, on the embedded log. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { publish, type PublishSummary } from '../../ingest/publish.ts';
+import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
+import type { EventLog } from '../../ports/event-log.ts';
+import { command, loggerOf, namesOf, withLog, type CommandContext } from '../command.ts';
+import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
+import { count } from '../numbers.ts';
+import { packageRoot } from '../package.ts';
+import { reportLines } from '../report.ts';
+import { StartView, type Progress } from '../start-view.ts';
+import { subscriberOptions } from '../subscriber-options.ts';
+import { initialView } from '../view-state.ts';
+import { logEvent } from './subscribe.ts';
+import { namedColumns } from './publish.ts';
+
+type Context = CommandContext<'start'>;
+
+/** The log of the built-in reviews: made anew at each start. */
+const DEMO_LOG = 'sqlite:.valence/demo.db';
+const DEMO_FILES = ['', '-wal', '-shm'].map((suffix) => `.valence/demo.db${suffix}`);
+const DEMO = { file: 'examples/yelp.csv', label: 'sentiment', recordsPerSecond: 25 };
+/** Results of earlier runs that are shown again. */
+const SHOWN_AGAIN = 20_000;
+
+export const startCommand = command({
+  name: 'start',
+  settings: 'start',
+  summary: 'run the whole pipeline in this process, with a live view',
+  details:
+    'Without --data: the built-in 750 restaurant reviews at 25 a second, on a fresh log. Ends with a report; without --once it goes on ' +
+    'until Ctrl-C.',
+  examples: [
+    ['start', 'watch a model learn from 750 reviews'],
+    ['start --once', 'the same as fast as it goes, then the report'],
+    ['start --data reviews.csv --label stars --labels 1,2,3,4,5', 'your own file'],
+  ],
+  run,
+});
+
+interface Input {
+  readonly path: string;
+  readonly text: string;
+  readonly label: string;
+  readonly rate: number | undefined;
+  readonly log: string;
+}
+
+async function run(context: Context): Promise<void> {
+  const { config, surroundings } = context;
+  const input = await inputOf(context);
+  await withLog(surroundings, { ...config, log: input.log }, async (log) => {
+    const names = namesOf(config);
+    await ensurePipeline(log, names, config.partitions);
+    await requireMirrors(log, names);
+    await new Start(context, log, input).run();
+  });
+}
+
+/** What is read: the named file, or the built-in reviews. */
+async function inputOf({ config, origins }: Context): Promise<Input> {
+  const { data, rate, once, text, label, log } = config;
+  if (data !== undefined) return { path: data, text, label, rate, log };
+  const fresh = origins.get('log') === 'default';
+  if (fresh) for (const file of DEMO_FILES) await rm(file, { force: true });
+  return {
+    path: join(packageRoot(), DEMO.file),
+    text,
+    label: origins.get('label') === 'default' ? DEMO.label : label,
+    rate: rate ?? (once ? undefined : DEMO.recordsPerSecond),
+    log: fresh ? DEMO_LOG : log,
+  };
+}
+
+class Start {
+  readonly #context: Context;
+  readonly #log: EventLog;
+  readonly #input: Input;
+  readonly #positions: (number | undefined)[] = [];
+  #folded = 0;
+  #refused = 0;
+  #deadLetters = 0;
+  #published = 0;
+  #share: number | undefined;
+  #finished = false;
+
+  constructor(context: Context, log: EventLog, input: Input) {
+    this.#context = context;
+    this.#log = log;
+    this.#input = input;
+  }
+
+  async run(): Promise<void> {
+    const { config, surroundings, out } = this.#context;
+    const view = await this.#view();
+    const viewing = new AbortController();
+    const shown = view.run(viewing.signal);
+    try {
+      await this.#work();
+    } finally {
+      viewing.abort();
+      await shown;
+      await view.end();
+    }
+    for (const model of view.metrics.all()) {
+      const { model: title, scored, learned, cumulative: metrics, baselines } = model;
+      const report = { title, scored, learned, metrics, baselines };
+      if (config.json) await out.values([{ type: 'report', ...report }]);
+      else await out.lines([...reportLines(report, out.colors), '']);
+    }
+    if (view.metrics.models.length === 0 && !surroundings.signal.aborted)
+      out.note('nothing was scored: the records carry no labels');
+  }
+
+  /** Publishes and folds until all is done (`--once`) or the process is told to end. */
+  async #work(): Promise<void> {
+    const { config, surroundings } = this.#context;
+    const { signal } = surroundings;
+    if (config.once && this.#input.rate === undefined) {
+      await this.#publish(signal);
+      await this.#subscribe(signal, true);
+      return;
+    }
+    const stop = new AbortController();
+    const ends = AbortSignal.any([signal, stop.signal]);
+    const subscribing = this.#subscribe(ends, false);
+    // A subscriber that fails takes the publisher with it, and the other way round.
+    subscribing.catch(() => {
+      stop.abort();
+    });
+    try {
+      await this.#publish(ends);
+      if (config.once) stop.abort();
+    } catch (error) {
+      stop.abort();
+      await subscribing;
+      throw error;
+    }
+    await subscribing;
+    if (config.once) await this.#subscribe(signal, true);
+  }
+
+  async #publish(signal: AbortSignal): Promise<PublishSummary> {
+    const { config, origins, surroundings, out } = this.#context;
+    const { path, text, label, rate } = this.#input;
+    const names = namesOf(config);
+    const logger = loggerOf('publisher', surroundings, config);
+    const summary = await publish({
+      log: this.#log,
+      topic: names.source,
+      deadLetterTopic: names.dlq,
+      path,
+      stdin: surroundings.stdin,
+      columns: { text, label },
+      named: namedColumns({ origins }),
+      rate,
+      signal,
+      onProgress: ({ acked, deadLettered, bytes, totalBytes }) => {
+        this.#published = acked;
+        this.#refused = deadLettered;
+        this.#share = totalBytes === undefined ? undefined : bytes / totalBytes;
+      },
+      onNotice: (notice) => {
+        logger.warn({ input: path }, notice);
+      },
+    });
+    this.#finished = summary.done;
+    if (summary.alreadyPublished)
+      out.note(`${summary.name} was published before and is not published again`);
+    else if (summary.resumedAfter > 0)
+      out.note(`${summary.name} was taken up after row ${count(summary.resumedAfter)}`);
+    return summary;
+  }
+
+  async #subscribe(signal: AbortSignal, untilEnd: boolean): Promise<void> {
+    const { config, surroundings } = this.#context;
+    // The view has the terminal: only what is wrong is logged there.
+    const logLevel = config.logLevel === 'info' ? 'warn' : config.logLevel;
+    const logger = loggerOf('subscriber', surroundings, { ...config, logLevel });
+    await runSubscriber({
+      ...subscriberOptions(config),
+      log: this.#log,
+      untilEnd,
+      signal,
+      onEvent: (event) => {
+        this.#note(event);
+        logEvent(logger, event);
+      },
+    });
+  }
+
+  #note(event: SubscriberEvent): void {
+    if (event.type === 'restored') this.#positions[event.partition] = event.position;
+    if (event.type !== 'chunk') return;
+    this.#positions[event.partition] = event.to;
+    this.#folded += event.records;
+    this.#deadLetters += event.deadLetters;
+  }
+
+  async #view(): Promise<StartView> {
+    const { config, surroundings, out } = this.#context;
+    const names = namesOf(config);
+    const results = await this.#log.describeTopic(names.results);
+    const from = (results?.partitions ?? []).map(({ start, end }) =>
+      Math.max(start, end - SHOWN_AGAIN),
+    );
+    return new StartView({
+      log: this.#log,
+      names,
+      surroundings,
+      out,
+      json: config.json,
+      from,
+      progress: (): Progress => ({
+        folded: this.#folded,
+        published: this.#published,
+        share: this.#share,
+        finished: this.#finished && !config.once,
+        deadLetters: this.#refused + this.#deadLetters,
+        positions: this.#positions,
+      }),
+      initial: initialView({
+        pipeline: config.pipeline,
+        kind: config.model,
+        log: this.#log.url,
+        startedAt: surroundings.now(),
+        window: config.window,
+        labels: config.labels,
+      }),
+    });
+  }
+}

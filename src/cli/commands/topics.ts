@@ -1,0 +1,107 @@
+/** `valence topics check|create|describe`. */
+import { ValenceError } from '../../errors.ts';
+import { EXIT } from '../../worker.ts';
+import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import { table, type Column } from '../display.ts';
+import { ensurePipeline, partitionMismatches } from '../ensure-topics.ts';
+import { count } from '../numbers.ts';
+import { checkTopics, kept } from '../topic-check.ts';
+
+type Context = CommandContext<'topics'>;
+
+const check = command({
+  name: 'check',
+  settings: 'topics',
+  summary:
+    "compare the pipeline's topics with their contracts; exit 1 if one is missing or differs",
+  examples: [['topics check', 'the topics of the default pipeline']],
+  run: (context) =>
+    withLog(context.surroundings, context.config, async (log) => {
+      const topics = await checkTopics(log, namesOf(context.config));
+      await print(
+        context,
+        topics.map(({ name, status, differences }) => ({ topic: name, status, differences })),
+        [{ head: 'TOPIC' }, { head: 'STATUS' }, { head: 'DIFFERENCES' }],
+        ({ topic, status, differences }) => [topic, status, differences.join('; ')],
+      );
+      return topics.every(({ status }) => status === 'ok') ? EXIT.done : EXIT.failed;
+    }),
+});
+
+const create = command({
+  name: 'create',
+  settings: 'topics',
+  summary: "create the pipeline's topics that are missing; existing ones are never altered",
+  examples: [['topics create --partitions 4', 'four partitions, for four subscribers']],
+  run: (context) =>
+    withLog(context.surroundings, context.config, async (log) => {
+      const names = namesOf(context.config);
+      const reports = await ensurePipeline(log, names, context.config.partitions);
+      await print(
+        context,
+        reports.map(({ name, status, differences }) => ({ topic: name, status, differences })),
+        [{ head: 'TOPIC' }, { head: 'STATUS' }, { head: 'DIFFERENCES' }],
+        ({ topic, status, differences }) => [topic, status, differences.join('; ')],
+      );
+      const mismatches = await partitionMismatches(log, names);
+      if (mismatches.length > 0)
+        throw new ValenceError(
+          'TOPIC_MISMATCH',
+          `${mismatches.join('; ')}: they must have as many`,
+        );
+    }),
+});
+
+const describe = command({
+  name: 'describe',
+  settings: 'topics',
+  summary: "show the pipeline's topics: partitions, records, retention",
+  examples: [['topics describe --json', 'with the offsets of each partition']],
+  run: (context) =>
+    withLog(context.surroundings, context.config, async (log) => {
+      const topics = await checkTopics(log, namesOf(context.config));
+      const found = topics.flatMap(({ description }) => description ?? []);
+      const right = { align: 'right' } as const;
+      await print(
+        context,
+        found.map(({ name, partitions, cleanup, retentionMs }) => ({
+          topic: name,
+          cleanup,
+          retentionMs: retentionMs ?? null,
+          partitions: partitions.map(({ start, end }, partition) => ({ partition, start, end })),
+        })),
+        [
+          { head: 'TOPIC' },
+          { head: 'PARTITIONS', ...right },
+          { head: 'RECORDS', ...right },
+          { head: 'CLEANUP' },
+          { head: 'KEPT' },
+        ],
+        ({ topic, partitions, cleanup, retentionMs }) => [
+          topic,
+          count(partitions.length),
+          count(partitions.reduce((sum, { start, end }) => sum + end - start, 0)),
+          cleanup,
+          kept(retentionMs ?? undefined),
+        ],
+      );
+      for (const { name, status } of topics)
+        if (status === 'missing') context.out.note(`${name} does not exist yet`);
+    }),
+});
+
+export const topicsCommands: CommandGroup = {
+  name: 'topics',
+  summary: "check, create or show the pipeline's topics",
+  commands: [check, create, describe],
+};
+
+async function print<T>(
+  { out }: Context,
+  values: readonly T[],
+  columns: readonly Column[],
+  row: (value: T) => readonly string[],
+): Promise<void> {
+  if (out.json) await out.values(values);
+  else await out.lines(table(columns, values.map(row), { width: out.width, colors: out.colors }));
+}

@@ -1,0 +1,65 @@
+/** From the settings of `subscribe`, `start` and `replay` to what the pipeline takes. */
+import type { Config } from '../config.ts';
+import type { ClassOptions } from '../pipeline/classes.ts';
+import { FOLD_DEFAULTS, type FoldOptions } from '../pipeline/fold.ts';
+import type { ModelSpec } from '../pipeline/state.ts';
+import type { SubscriberOptions } from '../pipeline/subscriber.ts';
+import { namesOf } from './command.ts';
+
+type Learning = Config<'subscribe' | 'start'>;
+
+/** Everything but log, signal and listeners. */
+export function subscriberOptions(
+  config: Learning,
+): Omit<SubscriberOptions, 'log' | 'signal' | 'onEvent'> {
+  const { pipeline, analyzer, partitions } = config;
+  return {
+    pipeline,
+    topics: namesOf(config),
+    models: modelSpecs(config),
+    classes: classOptions(config),
+    analyzer,
+    partitions,
+    fold: foldOptions(config),
+  };
+}
+
+export function classOptions({
+  labels,
+  labelMap,
+  maxClasses,
+}: Pick<Learning, 'labels' | 'labelMap' | 'maxClasses'>): ClassOptions {
+  return { declared: labels, labelMap: new Map(labelMap), maxClasses };
+}
+
+function modelSpecs({ model, challengers }: Learning): readonly ModelSpec[] {
+  return [
+    { name: 'champion', kind: model, role: 'champion' },
+    ...challengers.map(([name, kind]): ModelSpec => ({ name, kind, role: 'challenger' })),
+  ];
+}
+
+/** What the fold follows, but for topics and classes. */
+export function foldOptions(
+  config: Pick<Learning, 'window' | 'metricsEvery' | 'thresholds' | 'pendingMax' | 'pendingTtl'> & {
+    readonly explain?: number;
+  },
+): Omit<FoldOptions, 'topics' | 'classes'> {
+  const {
+    window,
+    metricsEvery,
+    explain = FOLD_DEFAULTS.explain,
+    thresholds,
+    pendingMax,
+    pendingTtl,
+  } = config;
+  return {
+    ...FOLD_DEFAULTS,
+    window,
+    metricsEvery,
+    explain,
+    thresholds,
+    pendingMax,
+    pendingTtlMs: pendingTtl,
+  };
+}

@@ -1,0 +1,452 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cli } from './cli-run.ts';
+
+let cli: Cli;
+beforeEach(() => {
+  cli = new Cli();
+});
+
+const REVIEWS = [
+  { id: 'a', text: 'good food', label: 'positive' },
+  { id: 'b', text: 'bad food', label: 'negative' },
+  { id: 'c', text: 'good service', label: 'positive' },
+  { id: 'd', text: 'good wine' },
+];
+const ndjson = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).join('\n');
+
+/** Publishes the reviews and folds them. */
+async function taught(): Promise<void> {
+  await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS) });
+  const { code } = await cli.run(['subscribe', '--until-end']);
+  expect(code).toBe(0);
+}
+
+describe('misuse', () => {
+  test.each([
+    [['pubish'], 'Did you mean publish?'],
+    [['subscribe', '--modle', 'x'], 'Did you mean --model?'],
+    [['tail'], "missing required argument 'TOPIC'"],
+    [['tail', 'snapshots'], 'Allowed choices are source, results, model, dlq'],
+    [['subscribe', '--model', 'gtnb'], 'there are: multinomial, complement, bernoulli'],
+    [['subscribe', '--window', '3'], '--window: expected an integer'],
+    [['publish'], 'expected a file to publish'],
+    [['publish', 'no-such-file.csv'], 'no-such-file.csv'],
+    [['tail', 'source', '--type', 'metrics'], '--type'],
+    [['label', 'r-1'], 'LABEL: expected a class'],
+    [['dlq'], 'Usage: valence dlq'],
+    [['tail', 'results', '--config', 'no-such.json'], "'no-such.json' does not exist"],
+  ])('%j exits with 2 and says what is there', async (argv, said) => {
+    const { code, stdout, stderr } = await cli.run(argv);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain(said);
+  });
+
+  test('a topic that is not there yet is named with those that are', async () => {
+    const { code, stderr } = await cli.run(['tail', 'results', '--until-end']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^valence: NOT_FOUND: no topic named 'sentiment.results'/);
+  });
+});
+
+describe('help', () => {
+  test.each([
+    'start',
+    'publish',
+    'subscribe',
+    'monitor',
+    'label',
+    'tail',
+    'evaluate',
+    'replay',
+    'topics check',
+    'topics create',
+    'topics describe',
+    'dlq list',
+    'dlq show',
+    'dlq replay',
+    'dlq drop',
+    'model show',
+    'model top',
+    'model explain',
+    'model hash',
+    'model export',
+    'model import',
+    'doctor',
+    'config',
+    'completion',
+  ])('%s --help ends with examples of the command, on stdout, with exit 0', async (name) => {
+    const { code, stdout, stderr } = await cli.run([...name.split(' '), '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    const [, examples = ''] = stdout.split('\nExamples:\n');
+    expect(examples).toContain(`  valence ${name}`);
+  });
+
+  test('what is not part of this version is not offered', async () => {
+    const { stdout } = await cli.run(['--help']);
+    expect(stdout).not.toMatch(/serve|kafka/i);
+  });
+
+  test('--version prints the version of the package', async () => {
+    const { code, stdout } = await cli.run(['--version']);
+    const content = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+    expect([code, stdout]).toEqual([
+      0,
+      `${(JSON.parse(content) as { version: string }).version}\n`,
+    ]);
+  });
+});
+
+describe('publish', () => {
+  test('sends rows of stdin and sums up in one JSON line', async () => {
+    const { code, values, stderr } = await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS) });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(values).toEqual([
+      {
+        file: 'stdin',
+        rows: 4,
+        sent: 4,
+        acked: 4,
+        retried: 0,
+        failed: 0,
+        deadLettered: 0,
+        resumedAfter: 0,
+        alreadyPublished: false,
+        done: true,
+        seconds: 0,
+      },
+    ]);
+  });
+
+  test('on a terminal the sum is a table', async () => {
+    const { stdout } = await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS), isTTY: true });
+    expect(stdout).toMatch(/FILE +ROWS +SENT .*\n.*stdin +4 +4 +4 +0 /);
+  });
+
+  test('reads back what tail prints', async () => {
+    await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS) });
+    const tail = ['tail', 'source', '--until-end', '--json'];
+    const first = await cli.run(tail);
+    const second = new Cli();
+    await second.run(['publish', '-'], { stdin: first.stdout });
+    const again = await second.run(tail);
+    const told = ({ values }: typeof first) =>
+      values.map(({ key, value, headers }) => ({ key, value, headers }));
+    expect(told(again)).toEqual(told(first));
+    expect(again.values).toHaveLength(4);
+  });
+});
+
+describe('tail', () => {
+  test('gives one parsed object a record', async () => {
+    await taught();
+    const { values } = await cli.run(['tail', 'results', '--until-end', '--type', 'prediction']);
+    expect(values).toHaveLength(4);
+    expect(values[3]).toMatchObject({
+      topic: 'sentiment.results',
+      partition: 0,
+      key: 'd',
+      headers: { ce_type: 'prediction', 'content-type': 'application/json' },
+      value: { id: 'd', prediction: 'positive', learned: 3 },
+    });
+  });
+
+  test('--where looks into the value by dot paths; all must hold', async () => {
+    await taught();
+    const tail = ['tail', 'results', '--from', 'beginning', '--until-end'];
+    const where = ['--where', 'source.offset=2', '--where', 'correct=true'];
+    const { values } = await cli.run([...tail, ...where]);
+    expect(values.map(({ key }) => key)).toEqual(['c']);
+    expect((await cli.run([...tail, '--where', 'id=x'])).stdout).toBe('');
+  });
+
+  test('on a terminal a record is a line within the width', async () => {
+    await taught();
+    const { stdout } = await cli.run(['tail', 'source', '--until-end'], { isTTY: true });
+    expect(stdout).toContain('good food');
+    expect(stdout).toContain('\u001b[2m');
+    const plain = await cli.run(['tail', 'source', '--until-end'], {
+      isTTY: true,
+      environment: { NO_COLOR: '1' },
+    });
+    expect(plain.stdout).not.toContain('\u001b');
+    expect(plain.stdout.split('\n')[0]).toMatch(
+      /^\d\d:\d\d:\d\d  0\/0 +·  a \(positive\) good food$/,
+    );
+  });
+});
+
+describe('label', () => {
+  test('gives, corrects and withdraws a label', async () => {
+    await taught();
+    const one = await cli.run(['label', 'd', 'negative']);
+    expect(one.values).toMatchObject([{ id: 'd', label: 'negative', partition: 0, offset: 4 }]);
+    await cli.run(['label', 'd', 'positive', '--key', 'd']);
+    await cli.run(['label', 'd', 'null']);
+    await cli.run(['label', 'd', '--withdraw']);
+    await cli.run(['subscribe', '--until-end']);
+    const { values } = await cli.run(['tail', 'results', '--until-end', '--type', 'outcome']);
+    expect(values.map(({ value }) => (value as { status: string }).status)).toEqual([
+      'scored',
+      'corrected',
+      'withdrawn',
+      'duplicate',
+    ]);
+  });
+
+  test('reads many from stdin, and refuses texts among them', async () => {
+    await taught();
+    const lines = ndjson([
+      { id: 'd', label: 'positive' },
+      { id: 'c', label: null },
+    ]);
+    expect((await cli.run(['label', '-'], { stdin: lines })).values).toEqual([
+      { topic: 'sentiment.source', labels: 2 },
+    ]);
+    const { code, stderr } = await cli.run(['label', '-'], { stdin: ndjson(REVIEWS) });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('line 1: expected {"id"')]);
+  });
+});
+
+describe('monitor --once', () => {
+  test('adds the partitions up, writes nothing and exits with 1 if a threshold does not hold', async () => {
+    const rows = Array.from({ length: 40 }, (_, row) => ({
+      id: `r-${row}`,
+      text: row % 2 === 0 ? 'good food' : 'bad food',
+      label: row % 2 === 0 ? 'positive' : 'negative',
+    }));
+    await cli.run(['publish', '-', '--partitions', '2'], { stdin: ndjson(rows) });
+    await cli.run(['subscribe', '--until-end']);
+    const before = await cli.run(['topics', 'describe']);
+    const fine = await cli.run(['monitor', '--once', '--threshold', 'rolling.accuracy>=0.5']);
+    expect(fine.code).toBe(0);
+    expect(fine.values).toMatchObject([
+      { type: 'metrics', model: 'champion', partitions: 2, learned: 40 },
+    ]);
+    const { scored, cumulative } = fine.values[0] as {
+      scored: number;
+      cumulative: { sums: { n: number } };
+    };
+    expect(scored).toBeGreaterThan(36);
+    expect(cumulative.sums.n).toBe(scored);
+    const low = await cli.run(['monitor', '--once', '--threshold', 'cumulative.accuracy>=1']);
+    expect(low.code).toBe(1);
+    expect(low.values).toMatchObject([
+      { type: 'alert', rule: 'cumulative.accuracy>=1', state: 'firing' },
+      { type: 'metrics' },
+    ]);
+    expect((await cli.run(['topics', 'describe'])).stdout).toBe(before.stdout);
+  });
+});
+
+describe('dlq', () => {
+  async function refused(): Promise<void> {
+    await cli.run(['topics', 'create']);
+    const log = cli.open();
+    await log.append('sentiment.source', [
+      { key: 'k', value: 'no json', headers: [['trace', 'x']] },
+      { key: null, value: '{"id":"e","text":"x","label":"third"}' },
+    ]);
+    await log.close();
+    await cli.run(['subscribe', '--until-end', '--max-classes', '2']);
+  }
+
+  test('lists and shows what was refused, whole', async () => {
+    await refused();
+    const list = await cli.run(['dlq', 'list']);
+    expect(list.values).toMatchObject([
+      { n: '0/0', code: 'RECORD_INVALID', stage: 'decode', from: 'sentiment.source/0/0' },
+      { n: '0/1', code: 'LABEL_UNKNOWN', from: 'sentiment.source/0/1' },
+    ]);
+    const { values } = await cli.run(['dlq', 'show', '0']);
+    expect(values).toMatchObject([{ key: 'k', value: 'no json', headers: [['trace', 'x']] }]);
+    expect((await cli.run(['dlq', 'show', '0/7'])).code).toBe(2);
+  });
+
+  test('replays once, as it was, and drops', async () => {
+    await refused();
+    expect((await cli.run(['dlq', 'replay'])).values).toMatchObject([{ replayed: 2, skipped: 0 }]);
+    expect((await cli.run(['dlq', 'replay'])).values).toMatchObject([{ replayed: 0 }]);
+    const { values } = await cli.run(['tail', 'source', '--from', '2', '--until-end']);
+    expect(values).toMatchObject([
+      { key: 'k', value: 'no json', headers: { trace: 'x' } },
+      { key: null, value: { label: 'third' } },
+    ]);
+    expect(values[1]?.['headers']).toEqual({});
+    expect((await cli.run(['dlq', 'drop', '0/0'])).values).toMatchObject([{ dropped: 1 }]);
+    expect((await cli.run(['dlq', 'list'])).values).toMatchObject([{ n: '0/1' }]);
+    expect((await cli.run(['dlq', 'drop'])).values).toMatchObject([{ dropped: 1 }]);
+    expect((await cli.run(['dlq', 'list'])).stdout).toBe('');
+  });
+});
+
+describe('topics', () => {
+  test('check fails while topics are missing, create makes them, mirrors follow the source', async () => {
+    const before = await cli.run(['topics', 'check']);
+    expect(before.code).toBe(1);
+    expect(before.values.map(({ status }) => status)).toEqual(Array(5).fill('missing'));
+    await cli.run(['topics', 'create', '--partitions', '3']);
+    const after = await cli.run(['topics', 'check']);
+    expect(after.code).toBe(0);
+    const { values } = await cli.run(['topics', 'describe']);
+    const partitions = values.map((topic) => (topic['partitions'] as unknown[]).length);
+    expect(partitions).toEqual([3, 3, 3, 1, 3]);
+  });
+
+  test('another number of partitions than the source is broken', async () => {
+    const log = cli.open();
+    const spec = { cleanup: 'delete', retentionMs: 604_800_000 } as const;
+    await log.ensureTopics([
+      { name: 'sentiment.source', partitions: 2, ...spec },
+      { name: 'sentiment.results', partitions: 1, ...spec },
+    ]);
+    await log.close();
+    expect((await cli.run(['topics', 'check'])).values[1]).toMatchObject({
+      status: 'differs',
+      differences: ['1 partitions, but sentiment.source has 2'],
+    });
+    const { code, stderr } = await cli.run(['publish', '-']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('TOPIC_MISMATCH')]);
+  });
+});
+
+describe('model', () => {
+  test('hash is equal for equal input, whatever the chunks, and show tells the classes', async () => {
+    await taught();
+    const other = new Cli();
+    for (const review of REVIEWS) {
+      await other.run(['publish', '-'], { stdin: ndjson([review]) });
+      await other.run(['subscribe', '--until-end']);
+    }
+    const [hash, same] = [await cli.run(['model', 'hash']), await other.run(['model', 'hash'])];
+    expect(hash.values).toMatchObject([{ model: 'champion', positions: { 0: 4 }, learned: 3 }]);
+    expect(same.stdout).toBe(hash.stdout);
+    expect((await cli.run(['model', 'show'])).values).toMatchObject([
+      { model: 'champion', kind: 'multinomial:alpha=1', classes: { positive: 2, negative: 1 } },
+    ]);
+  });
+
+  test('explain predicts without learning', async () => {
+    await taught();
+    const { values } = await cli.run(['model', 'explain', 'good']);
+    expect(values).toMatchObject([{ prediction: 'positive', explanation: [{ feature: 'good' }] }]);
+    expect((await cli.run(['model', 'hash'])).values).toMatchObject([{ learned: 3 }]);
+  });
+
+  test('an exported model starts another pipeline with the same counts', async () => {
+    await taught();
+    const folder = await mkdtemp(join(tmpdir(), 'valence-'));
+    try {
+      const file = join(folder, 'model.json');
+      expect((await cli.run(['model', 'export', file])).code).toBe(0);
+      const into = ['model', 'import', file, '--pipeline', 'second'];
+      expect((await cli.run(into)).code).toBe(0);
+      const [first, second] = [
+        await cli.run(['model', 'hash']),
+        await cli.run(['model', 'hash', '--pipeline', 'second']),
+      ];
+      expect(second.values[0]?.['hash']).toBe(first.values[0]?.['hash']);
+      await writeFile(file, (await readFile(file, 'utf8')).replace('"good"', '"gold"'));
+      const { code, stderr } = await cli.run(['model', 'import', file, '--pipeline', 'third']);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('SNAPSHOT_CORRUPT')]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('a name that is not there exits with 2 and names those that are', async () => {
+    await taught();
+    const { code, stderr } = await cli.run(['model', 'top', '--model', 'chmpion']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('there are: champion')]);
+  });
+});
+
+test('replay scores another model and touches nothing', async () => {
+  await taught();
+  const before = await cli.run(['topics', 'describe']);
+  const { code, values } = await cli.run(['replay', '--model', 'complement']);
+  expect([code, values]).toMatchObject([
+    0,
+    [{ kind: 'complement:alpha=1', records: 4, learned: 3 }],
+  ]);
+  expect((await cli.run(['topics', 'describe'])).stdout).toBe(before.stdout);
+});
+
+describe('evaluate', () => {
+  const yelp = new URL('../../../examples/yelp.csv', import.meta.url).pathname;
+
+  test('prints one object per model, in the order asked, and nothing else', async () => {
+    const models = ['--model', 'majority', '--model', 'multinomial'];
+    const { code, stdout, values } = await cli.run([
+      'evaluate',
+      yelp,
+      '--label',
+      'sentiment',
+      ...models,
+    ]);
+    expect([code, stdout.trim().split('\n').length]).toEqual([0, 2]);
+    expect(values.map(({ model }) => model)).toEqual(['majority', 'multinomial']);
+    expect(Object.keys(values[1] ?? {})).toEqual([
+      'model',
+      'file',
+      'rows',
+      'scored',
+      'learned',
+      'accuracy',
+      'macroF1',
+      'kappa',
+      'logLoss',
+      'ece',
+      'confusion',
+      'classes',
+      'baselines',
+      'docsPerSecond',
+    ]);
+    // The figures of River 0.26.1 on the same file.
+    expect(values[1]).toMatchObject({ file: 'yelp.csv', rows: 750, scored: 749, learned: 750 });
+    expect(values[1]?.['confusion']).toEqual({
+      negative: { negative: 268, positive: 105 },
+      positive: { negative: 89, positive: 287 },
+    });
+  });
+
+  test('a column that was named must exist', async () => {
+    const { code, stderr } = await cli.run(['evaluate', yelp, '--label', 'stars']);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("no column 'stars'; it has: text, sentiment"),
+    ]);
+  });
+});
+
+describe('config', () => {
+  test('tells each value and where it came from', async () => {
+    const { values } = await cli.run(['config', '--window', '77'], {
+      environment: { VALENCE_PIPELINE: 'reviews' },
+    });
+    const of = (flag: string) => values.find((row) => row['flag'] === flag);
+    expect(of('--window')).toMatchObject({ value: '77', origin: '--window' });
+    expect(of('--pipeline')).toMatchObject({ value: 'reviews', origin: 'VALENCE_PIPELINE' });
+    expect(of('--source')).toMatchObject({ value: null, origin: 'default' });
+  });
+});
+
+test('doctor says that a log is not there yet, and what makes it', async () => {
+  const log = join(tmpdir(), 'valence-nowhere', 'log.db');
+  const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`]);
+  expect(code).toBe(0);
+  expect(values.find(({ check }) => check === 'log')).toMatchObject({ state: 'warning' });
+});
+
+test('completion scripts know every command and flag', async () => {
+  const { stdout } = await cli.run(['completion', 'bash']);
+  expect(stdout).toContain("'dlq') next='list show replay drop'");
+  expect(stdout).toMatch(/'tail'\) next='source results model dlq'; flags='--help .*--until-end/);
+  expect((await cli.run(['completion', 'fish'])).stdout).toContain(
+    "complete -c valence -n '__fish_seen_subcommand_from dlq' -f -a 'list show replay drop'",
+  );
+  expect((await cli.run(['completion', 'zsh'])).stdout).toMatch(/^#compdef valence\n/);
+});

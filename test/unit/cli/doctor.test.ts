@@ -1,0 +1,48 @@
+import { describe, expect, test } from '@jest/globals';
+import { checkNode, findingLines, lagFindings } from '../../../src/cli/commands/doctor.ts';
+import { palette } from '../../../src/cli/display.ts';
+
+test.each([
+  ['20.18.3', 'broken'],
+  ['20.19.0', 'ok'],
+  ['22.0.0', 'ok'],
+  ['18.20.0', 'broken'],
+])('Node %s is %s', (version, state) => {
+  expect(checkNode(version).state).toBe(state);
+});
+
+describe('lagFindings', () => {
+  const topic = (...partitions: { start: number; end: number }[]) => ({
+    name: 's',
+    description: { name: 's', cleanup: 'delete', retentionMs: undefined, partitions } as const,
+  });
+
+  test('lag is what is kept and not yet folded, over all partitions', () => {
+    const findings = lagFindings(topic({ start: 0, end: 10 }, { start: 5, end: 9 }), [
+      7,
+      undefined,
+    ]);
+    expect(findings).toEqual([{ check: 'lag', state: 'ok', finding: '7 records behind' }]);
+  });
+
+  test('records that were deleted before they were folded are broken', () => {
+    expect(lagFindings(topic({ start: 5, end: 9 }), [2])[0]).toMatchObject({
+      state: 'broken',
+      finding: 's/0: 3 records were deleted before they were folded',
+    });
+  });
+
+  test('much lag is a warning', () => {
+    expect(lagFindings(topic({ start: 0, end: 100_000 }), [undefined])).toMatchObject([
+      { state: 'warning', finding: '100,000 records, none folded yet' },
+    ]);
+  });
+});
+
+test('a finding shows its fix on a line of its own', () => {
+  const finding = { check: 'disk', state: 'broken', finding: 'full', fix: 'free some' } as const;
+  expect(findingLines(finding, palette(false))).toEqual([
+    '✗ disk         full',
+    '               → free some',
+  ]);
+});

@@ -1,0 +1,68 @@
+import { expect, test } from '@jest/globals';
+import { follow } from '../../../src/cli/follow.ts';
+import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
+import type { LogRecord } from '../../../src/ports/event-log.ts';
+
+async function twoPartitions(): Promise<MemoryEventLog> {
+  const log = new MemoryEventLog();
+  await log.ensureTopics([{ name: 't', partitions: 2, cleanup: 'delete', retentionMs: undefined }]);
+  const at = (partition: number, timestamp: number) => ({
+    partition,
+    timestamp,
+    key: null,
+    value: String(timestamp),
+  });
+  await log.append('t', [at(0, 10), at(0, 30), at(0, 30), at(1, 20), at(1, 30), at(1, 5)]);
+  return log;
+}
+
+const places = (records: readonly LogRecord[]) =>
+  records.map(({ partition, offset }) => `${partition}/${offset}`);
+
+test('partitions are merged by timestamp, then partition, each in the order of its log', async () => {
+  const log = await twoPartitions();
+  const seen: string[] = [];
+  const { signal } = new AbortController();
+  for await (const batch of follow(log, { topic: 't', from: 'beginning', untilEnd: true, signal }))
+    seen.push(...places(batch));
+  expect(seen).toEqual(['0/0', '1/0', '0/1', '0/2', '1/1', '1/2']);
+});
+
+test('records that come later are given as they come, from the latest place on', async () => {
+  const log = await twoPartitions();
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const options = { topic: 't', from: 'latest', untilEnd: false, signal: stop.signal } as const;
+  const following = (async () => {
+    for await (const batch of follow(log, options)) {
+      seen.push(...places(batch));
+      if (seen.length === 2) stop.abort();
+    }
+  })();
+  await log.describeTopic('t');
+  await log.append('t', [{ partition: 1, key: null, value: 'x' }]);
+  await log.append('t', [{ partition: 0, key: null, value: 'y' }]);
+  await following;
+  expect(seen).toEqual(['1/3', '0/3']);
+});
+
+test('until the end means the end at the start, and an offset holds for every partition', async () => {
+  const log = await twoPartitions();
+  const { signal } = new AbortController();
+  const seen: string[] = [];
+  for await (const batch of follow(log, { topic: 't', from: 2, untilEnd: true, signal })) {
+    await log.append('t', [{ partition: 0, key: null, value: 'late' }]);
+    seen.push(...places(batch));
+  }
+  expect(seen).toEqual(['1/2', '0/2']);
+});
+
+test('a topic that does not exist is NOT_FOUND, with those there are', async () => {
+  const log = await twoPartitions();
+  const { signal } = new AbortController();
+  const reading = follow(log, { topic: 'u', from: 'latest', untilEnd: true, signal }).next();
+  await expect(reading).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(
+    follow(log, { topic: 'u', from: 'latest', untilEnd: true, signal }).next(),
+  ).rejects.toThrow('there are: t');
+});

@@ -1,0 +1,50 @@
+import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openLog } from '../../src/open-log.ts';
+
+describe('openLog', () => {
+  test('memory: is a new log each time', async () => {
+    const [one, two] = [await openLog('memory:'), await openLog('memory:')];
+    await one.ensureTopics([
+      { name: 't', partitions: 1, cleanup: 'delete', retentionMs: undefined },
+    ]);
+    expect(one.url).toBe('memory:');
+    expect(await two.listTopics()).toEqual([]);
+  });
+
+  test.each(['sqlite:', 'sqlite://'])('%sFILE opens the same file', async (prefix) => {
+    const folder = mkdtempSync(join(tmpdir(), 'valence-open-'));
+    const file = join(folder, 'new', 'log.db');
+    const log = await openLog(`sqlite:${file}?synchronous=full`);
+    await log.ensureTopics([
+      { name: 't', partitions: 1, cleanup: 'delete', retentionMs: undefined },
+    ]);
+    expect(log.url).toBe(`sqlite:${file}?synchronous=full`);
+    const again = await openLog(`${prefix}${file}`);
+    expect(await again.listTopics()).toEqual(['t']);
+    await Promise.all([log.close(), again.close()]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ['', /sqlite:FILE.*memory:.*kafka:/],
+    ['postgres://user:secret@host', /sqlite:FILE/],
+    ['memory:x', /sqlite:FILE/],
+    ['sqlite:', /path of a file/],
+    ['sqlite://host/file', /path of a file/],
+    ['sqlite::memory:', /path of a file/],
+    ['sqlite:x.db?synchronous=off', /synchronous=full/],
+    ['sqlite:x.db?mode=ro', /synchronous=full/],
+    ['kafka:', /not part of this version/],
+    ['kafka://localhost:9092', /not part of this version/],
+  ])('%s is CONFIG_INVALID and says what is expected', async (url, message) => {
+    const error: unknown = await openLog(url).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    });
+    expect(String(error)).not.toContain('secret');
+  });
+});

@@ -1,0 +1,5 @@
+/** The command `valence`: hands the log to the command line. */
+import { runProcess } from '../src/cli/main.ts';
+import { openLog } from '../src/open-log.ts';
+
+await runProcess(process.argv.slice(2), openLog);

@@ -1,0 +1,5 @@
+/** Monitor: `valence monitor` by itself, configured from the environment (and flags, if there are any). */
+import { runProcess } from '../src/cli/main.ts';
+import { openLog } from '../src/open-log.ts';
+
+await runProcess(['monitor', ...process.argv.slice(2)], openLog, 'monitor');

@@ -1,0 +1,5 @@
+/** Subscriber: `valence subscribe` by itself, configured from the environment (and flags, if there are any). */
+import { runProcess } from '../src/cli/main.ts';
+import { openLog } from '../src/open-log.ts';
+
+await runProcess(['subscribe', ...process.argv.slice(2)], openLog, 'subscriber');
