@@ -39,7 +39,7 @@ export interface CarryOptions {
   readonly thresholds: readonly Threshold[];
 }
 
-/** A text that was folded. `answer.best` is -1 when the model knew no class. */
+/** A text that was folded. */
 export interface TextEvent {
   readonly id: string;
   readonly offset: number;
@@ -49,7 +49,6 @@ export interface TextEvent {
   readonly tsMs: number | undefined;
   readonly features: KeptFeatures;
   readonly label: string | undefined;
-  readonly answer: ScoredAnswer;
 }
 
 /** A label that was folded; null withdraws. */
@@ -162,8 +161,12 @@ export class ModelCarry {
     };
   }
 
-  /** Folds a text that was predicted: `event.answer` was made before anything of this record was learned. */
-  text(event: TextEvent, sink: CarrySink | undefined): void {
+  /**
+   * Folds a text that was predicted.
+   *
+   * @param answer made before anything of this record was learned; `best` is -1 when the model knew no class
+   */
+  text(event: TextEvent, answer: ScoredAnswer, sink: CarrySink | undefined): void {
     this.#advance(event.timestamp);
     const { id } = event;
     const baseline = this.scorer.baselineAnswer();
@@ -173,7 +176,7 @@ export class ModelCarry {
     if (early !== undefined) this.#waiting.delete(id);
     const label = event.label ?? early?.label;
     if (label !== undefined) {
-      this.#score(label, event.answer, baseline, sink);
+      this.#score(label, answer, baseline, sink);
       this.#learn(id, event.offset, event.features, label, sink);
       return;
     }
@@ -184,7 +187,7 @@ export class ModelCarry {
       clock: this.#counters.clock,
       tsMs: event.tsMs,
       features: event.features,
-      answer: event.answer,
+      answer,
       baseline,
     });
     if (this.#pending.size > this.options.pendingMax) this.#giveUp(this.#pending);

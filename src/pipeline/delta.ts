@@ -27,7 +27,7 @@ export type ChunkEvent =
       readonly kind: 'text';
       /** By index of the addressed model, ascending. */
       readonly answers: readonly { readonly model: number; readonly answer: ScoredAnswer }[];
-      readonly event: Omit<TextEvent, 'answer'>;
+      readonly event: TextEvent;
     }
   | {
       readonly kind: 'label';

@@ -219,7 +219,7 @@ export class PartitionFold {
       if (label !== undefined && label !== null) this.#append(label);
       if (entry.kind === 'text') {
         for (const { model, answer } of entry.answers) {
-          this.#carryOf(indexes[model])?.text({ ...entry.event, answer }, undefined);
+          this.#carryOf(indexes[model])?.text(entry.event, answer, undefined);
         }
       } else {
         for (const model of entry.models)
@@ -319,7 +319,7 @@ export class PartitionFold {
     };
     events.push({ kind: 'text', answers, event });
     for (const { model, answer } of answers) {
-      this.#carryOf(model)?.text({ ...event, answer }, this.#sinks[model]);
+      this.#carryOf(model)?.text(event, answer, this.#sinks[model]);
     }
     this.#flush(outputs);
     return undefined;
@@ -390,8 +390,8 @@ export class PartitionFold {
   #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
     const { classes, probabilities, best } = running.model.predict(features);
     if (classes.length === 0) return NO_ANSWER;
-    const kept: number[] = [];
-    for (let c = 0; c < classes.length; c++) kept.push(probabilities[c] ?? 0);
+    const kept = new Array<number>(classes.length);
+    for (let c = 0; c < classes.length; c++) kept[c] = probabilities[c] ?? 0;
     return { classes: this.#classList(index, classes), probabilities: kept, best };
   }
 

@@ -4,6 +4,7 @@
  *
  * @see topics/results.ts for the shapes; CloudEvents 1.0, Kafka protocol binding, for the headers
  */
+import { jsonBytes, JsonWriter } from '../core/codec/json-writer.ts';
 import type { Contribution } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Commit, LogRecord } from '../ports/event-log.ts';
@@ -22,24 +23,55 @@ export interface ModelName {
 /** The source record that results speak of, prepared once a record. */
 export interface Origin {
   readonly offset: number;
-  /** `"source":{…}` */
-  readonly json: string;
-  readonly time: string;
+  /** `source.ts`: the record's own, else the log's. */
+  readonly ts: string | number;
   readonly traceparent: string | undefined;
 }
 
-const TYPES = ['prediction', 'outcome', 'metrics', 'drift', 'alert'] as const;
-const quote = JSON.stringify;
+type ResultType = 'prediction' | 'outcome' | 'metrics' | 'drift' | 'alert';
+type Header = readonly [name: string, value: string];
+
+interface TypeHeaders {
+  readonly version: Header;
+  readonly kind: Header;
+  readonly source: Header;
+  readonly content: Header;
+}
+
+const FIELD = {
+  prediction: jsonBytes('{"type":"prediction","id":'),
+  outcome: jsonBytes('{"type":"outcome","status":"'),
+  metrics: jsonBytes('{"type":"metrics","model":'),
+  drift: jsonBytes('{"type":"drift","model":'),
+  alert: jsonBytes('{"type":"alert","rule":'),
+  id: jsonBytes('","id":'),
+  model: jsonBytes(',"model":'),
+  role: jsonBytes(',"role":"'),
+  predicted: jsonBytes('","prediction":'),
+  keptPrediction: jsonBytes(',"prediction":'),
+  probabilities: jsonBytes(',"probabilities":{'),
+  label: jsonBytes(',"label":'),
+  previous: jsonBytes(',"previous":'),
+  correct: jsonBytes(',"correct":'),
+  delayMs: jsonBytes(',"delayMs":'),
+  delayRecords: jsonBytes(',"delayRecords":'),
+  learned: jsonBytes(',"learned":'),
+  explanation: jsonBytes(',"explanation":'),
+  ts: jsonBytes(',"ts":'),
+} as const;
 
 export class ResultRecords {
   readonly #topic: string;
   readonly #partition: number;
-  readonly #source: string;
-  readonly #sourceJson: string;
+  readonly #eventId: string;
+  readonly #sourceField: Uint8Array;
+  readonly #json = new JsonWriter();
   /** Headers that are the same on every record of a type. */
-  readonly #headers: ReadonlyMap<string, readonly (readonly [string, string])[]>;
-  /** Class and model names, quoted. Bounded: both are closed sets. */
-  readonly #quoted = new Map<string, string>();
+  readonly #headers: Readonly<Record<ResultType, TypeHeaders>>;
+  /** Ends of event ids. Bounded: types times models. */
+  readonly #suffixes = new Map<string, string>();
+  /** Class and model names as JSON. Bounded: both are closed sets. */
+  readonly #names = new Map<string, Uint8Array>();
 
   constructor(options: {
     readonly pipeline: string;
@@ -47,29 +79,32 @@ export class ResultRecords {
     readonly results: string;
     readonly partition: number;
   }) {
-    this.#topic = options.results;
-    this.#partition = options.partition;
-    this.#source = options.source;
-    this.#headers = new Map(
-      TYPES.map((type) => [
-        type,
-        [
-          ['ce_specversion', '1.0'],
-          ['ce_type', type],
-          ['ce_source', `/${options.pipeline}`],
-          ['content-type', 'application/json'],
-        ],
-      ]),
+    const { pipeline, source, results, partition } = options;
+    this.#topic = results;
+    this.#partition = partition;
+    this.#eventId = `${source}/${partition}/`;
+    this.#sourceField = jsonBytes(
+      `,"source":{"topic":${JSON.stringify(source)},"partition":${partition},"offset":`,
     );
-    this.#sourceJson = `"source":{"topic":${quote(options.source)},"partition":${options.partition},"offset":`;
+    const headers = (type: string): TypeHeaders => ({
+      version: ['ce_specversion', '1.0'],
+      kind: ['ce_type', type],
+      source: ['ce_source', `/${pipeline}`],
+      content: ['content-type', 'application/json'],
+    });
+    this.#headers = {
+      prediction: headers('prediction'),
+      outcome: headers('outcome'),
+      metrics: headers('metrics'),
+      drift: headers('drift'),
+      alert: headers('alert'),
+    };
   }
 
   origin(record: LogRecord, ts: string | number | undefined): Origin {
-    const stamp = ts ?? new Date(record.timestamp).toISOString();
     return {
       offset: record.offset,
-      json: `${this.#sourceJson}${record.offset},"ts":${quote(stamp)}}`,
-      time: String(stamp),
+      ts: ts ?? new Date(record.timestamp).toISOString(),
       traceparent:
         record.headers.length === 0 ? undefined : headerText(record.headers, 'traceparent'),
     };
@@ -84,22 +119,40 @@ export class ResultRecords {
     learned: number,
     explanation: readonly Contribution[] | undefined,
   ): Output {
+    const json = this.#json;
     const prediction = answer.classes[answer.best];
-    let json = `{"type":"prediction","id":${quote(id)},"model":${this.#name(model.name)},"role":"${model.role}","prediction":${
-      prediction === undefined ? 'null' : this.#name(prediction)
-    },"probabilities":{`;
+    json.raw(FIELD.prediction);
+    json.string(id);
+    json.raw(FIELD.model);
+    this.#name(model.name);
+    json.raw(FIELD.role);
+    json.ascii(model.role);
+    json.raw(FIELD.predicted);
+    this.#name(prediction ?? null);
+    json.raw(FIELD.probabilities);
     for (let c = 0; c < answer.classes.length; c++) {
-      const comma = c === 0 ? '' : ',';
-      json += `${comma}${this.#name(answer.classes[c] ?? '')}:${answer.probabilities[c] ?? 0}`;
+      if (c > 0) json.ascii(',');
+      this.#name(answer.classes[c] ?? '');
+      json.ascii(':');
+      json.number(answer.probabilities[c] ?? 0);
     }
-    json += '}';
+    json.ascii('}');
     if (label !== undefined) {
-      json += `,"label":${this.#name(label)}`;
-      if (prediction !== undefined) json += `,"correct":${prediction === label}`;
+      json.raw(FIELD.label);
+      this.#name(label);
+      if (prediction !== undefined) {
+        json.raw(FIELD.correct);
+        json.ascii(prediction === label ? 'true' : 'false');
+      }
     }
-    json += `,"learned":${learned},${origin.json}`;
-    if (explanation !== undefined) json += `,"explanation":${quote(explanation)}`;
-    return this.#record('prediction', origin, model.name, id, `${json}}`);
+    json.raw(FIELD.learned);
+    json.number(learned);
+    this.#source(origin);
+    if (explanation !== undefined) {
+      json.raw(FIELD.explanation);
+      json.value(explanation);
+    }
+    return this.#record('prediction', origin, model.name, id);
   }
 
   outcome(
@@ -109,25 +162,53 @@ export class ResultRecords {
     label: string | null,
     outcome: Outcome,
   ): Output {
+    const json = this.#json;
     const { status, prediction, previous, correct, delayMs, delayRecords } = outcome;
-    const name = (value: string | null): string => (value === null ? 'null' : this.#name(value));
-    let json = `{"type":"outcome","status":"${status}","id":${quote(id)},"model":${this.#name(model.name)}`;
-    if (prediction !== undefined) json += `,"prediction":${name(prediction)}`;
-    json += `,"label":${name(label)}`;
-    if (previous !== undefined) json += `,"previous":${name(previous)}`;
-    if (correct !== undefined) json += `,"correct":${correct}`;
-    if (delayMs !== undefined) json += `,"delayMs":${delayMs}`;
-    if (delayRecords !== undefined) json += `,"delayRecords":${delayRecords}`;
-    return this.#record('outcome', origin, model.name, id, `${json},${origin.json}}`);
+    json.raw(FIELD.outcome);
+    json.ascii(status);
+    json.raw(FIELD.id);
+    json.string(id);
+    json.raw(FIELD.model);
+    this.#name(model.name);
+    if (prediction !== undefined) {
+      json.raw(FIELD.keptPrediction);
+      this.#name(prediction);
+    }
+    json.raw(FIELD.label);
+    this.#name(label);
+    if (previous !== undefined) {
+      json.raw(FIELD.previous);
+      this.#name(previous);
+    }
+    if (correct !== undefined) {
+      json.raw(FIELD.correct);
+      json.ascii(correct ? 'true' : 'false');
+    }
+    if (delayMs !== undefined) {
+      json.raw(FIELD.delayMs);
+      json.number(delayMs);
+    }
+    if (delayRecords !== undefined) {
+      json.raw(FIELD.delayRecords);
+      json.number(delayRecords);
+    }
+    this.#source(origin);
+    return this.#record('outcome', origin, model.name, id);
   }
 
   metrics(origin: Origin, model: ModelName, carry: ModelCarry, idle: boolean): Output {
     const { scored, learned, cumulative, rolling, baselines } = carry.metrics();
-    const json =
-      `{"type":"metrics","model":${this.#name(model.name)},"role":"${model.role}","partition":${this.#partition}` +
-      `,"scored":${scored},"learned":${learned},"cumulative":${quote(cumulative)},"rolling":${quote(rolling)}` +
-      `,"baselines":${quote(baselines)},"pending":${quote(carry.waiting)}${idle ? ',"idle":true' : ''},${origin.json}}`;
-    return this.#record('metrics', origin, model.name, model.name, json);
+    const json = this.#json;
+    json.raw(FIELD.metrics);
+    this.#name(model.name);
+    json.raw(FIELD.role);
+    json.ascii(`${model.role}","partition":${this.#partition},"scored":${scored}`);
+    json.raw(FIELD.learned);
+    json.number(learned);
+    this.#fields({ cumulative, rolling, baselines, pending: carry.waiting });
+    if (idle) json.ascii(',"idle":true');
+    this.#source(origin);
+    return this.#record('metrics', origin, model.name, model.name);
   }
 
   drift(
@@ -136,10 +217,11 @@ export class ResultRecords {
     detector: string,
     evidence: Readonly<Record<string, number>>,
   ): Output {
-    const json =
-      `{"type":"drift","model":${this.#name(model.name)},"partition":${this.#partition}` +
-      `,"detector":"${detector}","signal":"error","evidence":${quote(evidence)},${origin.json}}`;
-    return this.#record('drift', origin, model.name, model.name, json);
+    this.#json.raw(FIELD.drift);
+    this.#name(model.name);
+    this.#fields({ partition: this.#partition, detector, signal: 'error', evidence });
+    this.#source(origin);
+    return this.#record('drift', origin, model.name, model.name);
   }
 
   alert(
@@ -150,37 +232,73 @@ export class ResultRecords {
     state: 'firing' | 'resolved',
     value: number,
   ): Output {
-    const json =
-      `{"type":"alert","rule":${quote(rule)},"state":"${state}","value":${value}` +
-      `,"model":${this.#name(model.name)},"partition":${this.#partition},${origin.json}}`;
+    this.#json.raw(FIELD.alert);
+    this.#json.string(rule);
+    this.#fields({ state, value, model: model.name, partition: this.#partition });
+    this.#source(origin);
     // Event ids must differ: several rules may change at one record.
     const suffix = index === 0 ? '' : `/${index}`;
-    return this.#record('alert', origin, model.name + suffix, model.name, json);
+    return this.#record('alert', origin, model.name + suffix, model.name);
   }
 
-  #record(
-    type: (typeof TYPES)[number],
-    origin: Origin,
-    model: string,
-    key: string,
-    value: string,
-  ): Output {
-    const headers = [
-      ...(this.#headers.get(type) ?? []),
-      ['ce_id', `${this.#source}/${this.#partition}/${origin.offset}/${type}/${model}`] as const,
-      ['ce_time', origin.time] as const,
+  #source({ offset, ts }: Origin): void {
+    const json = this.#json;
+    json.raw(this.#sourceField);
+    json.number(offset);
+    json.raw(FIELD.ts);
+    if (typeof ts === 'string') json.string(ts);
+    else json.number(ts);
+    json.ascii('}');
+  }
+
+  /** Further fields of the object in hand; for records that are few. */
+  #fields(fields: object): void {
+    const json = this.#json;
+    for (const [name, value] of Object.entries(fields)) {
+      json.ascii(`,"${name}":`);
+      json.value(value);
+    }
+  }
+
+  #record(type: ResultType, origin: Origin, model: string, key: string): Output {
+    this.#json.ascii('}');
+    const { version, kind, source, content } = this.#headers[type];
+    const id = this.#eventId + origin.offset + this.#eventSuffix(type, model);
+    const headers: (readonly [string, string])[] = [
+      version,
+      kind,
+      source,
+      content,
+      ['ce_id', id],
+      ['ce_time', String(origin.ts)],
     ];
-    if (origin.traceparent !== undefined)
-      headers.push(['traceparent', origin.traceparent] as const);
+    if (origin.traceparent !== undefined) headers.push(['traceparent', origin.traceparent]);
+    const value = this.#json.finish();
     return { topic: this.#topic, partition: this.#partition, key, value, headers };
   }
 
-  #name(name: string): string {
-    let quoted = this.#quoted.get(name);
-    if (quoted === undefined) {
-      quoted = quote(name);
-      this.#quoted.set(name, quoted);
+  #eventSuffix(type: ResultType, model: string): string {
+    // Alerts are few, and their rules come with the model's name.
+    if (type === 'alert') return `/alert/${model}`;
+    const key = type + model;
+    let suffix = this.#suffixes.get(key);
+    if (suffix === undefined) {
+      suffix = `/${type}/${model}`;
+      this.#suffixes.set(key, suffix);
     }
-    return quoted;
+    return suffix;
+  }
+
+  #name(name: string | null): void {
+    if (name === null) {
+      this.#json.ascii('null');
+      return;
+    }
+    let json = this.#names.get(name);
+    if (json === undefined) {
+      json = jsonBytes(JSON.stringify(name));
+      this.#names.set(name, json);
+    }
+    this.#json.raw(json);
   }
 }

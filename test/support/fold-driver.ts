@@ -103,8 +103,9 @@ export class FoldDriver {
         this.deltas.push(value as Uint8Array);
         continue;
       }
-      this.written.push(JSON.stringify([topic, key, String(value), headers]));
-      if (topic === TOPICS.results) this.results.push(JSON.parse(value as string) as ResultValue);
+      const text = textOf(value);
+      this.written.push(JSON.stringify([topic, key, text, headers]));
+      if (topic === TOPICS.results) this.results.push(JSON.parse(text) as ResultValue);
       else this.deadLetters.push(deadLetter(headers ?? []));
     }
     return this.results.slice(before);
@@ -132,6 +133,11 @@ export class FoldDriver {
       carry: this.fold.snapshot(),
     };
   }
+}
+
+/** A value as text; `null` for none. */
+export function textOf(value: string | Uint8Array | null): string {
+  return value === null || typeof value === 'string' ? String(value) : decoder.decode(value);
 }
 
 function deadLetter(headers: readonly (readonly [string, string | Uint8Array])[]): {

@@ -122,7 +122,9 @@ export class Baselines {
 function answerOf(counts: readonly number[], previous: number): BaselineAnswer {
   let total = 0;
   let majority = 0;
-  for (const [index, count] of counts.entries()) {
+  // A plain loop: this runs once a record, and an iterator allocates at each step.
+  for (let index = 0; index < counts.length; index++) {
+    const count = counts[index] ?? 0;
     total += count;
     if (count > (counts[majority] ?? 0)) majority = index;
   }

@@ -192,12 +192,16 @@ export class ClassCounts {
       this.#addDocuments(column, documents);
       return column;
     });
+    // Plain loops: iterators allocate at each step, and a follower applies thousands of cells a chunk.
+    const { ids, counts } = delta;
     let at = 0;
-    for (const id of delta.ids)
-      for (const column of columns) {
-        const change = delta.counts[at++] ?? 0;
-        if (change !== 0) this.#add(id, column, change);
+    for (let row = 0; row < ids.length; row++) {
+      const id = ids[row] ?? 0;
+      for (let index = 0; index < columns.length; index++) {
+        const change = counts[at++] ?? 0;
+        if (change !== 0) this.#add(id, columns[index] ?? 0, change);
       }
+    }
   }
 
   /** Count of a feature in a class; 0 for an id without counts. */

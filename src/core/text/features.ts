@@ -26,13 +26,17 @@ export interface KeptFeatures {
 
 /** A copy that stays valid. */
 export function keepFeatures({ length, ids, values }: Features): KeptFeatures {
-  const keptIds: number[] = [];
+  // Of exact length: an array that grows by pushing ends up half empty.
+  const keptIds = new Array<number>(length);
   let ones = true;
   for (let i = 0; i < length; i++) {
-    keptIds.push(ids[i] ?? 0);
+    keptIds[i] = ids[i] ?? 0;
     if (values[i] !== 1) ones = false;
   }
-  return { ids: keptIds, values: ones ? undefined : Array.from(values.subarray(0, length)) };
+  if (ones) return { ids: keptIds, values: undefined };
+  const keptValues = new Array<number>(length);
+  for (let i = 0; i < length; i++) keptValues[i] = values[i] ?? 0;
+  return { ids: keptIds, values: keptValues };
 }
 
 /** Brings kept features back into the form that models take; one set of buffers, overwritten by the next call. */

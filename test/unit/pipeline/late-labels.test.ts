@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { CHAMPION, FoldDriver, sourceRecord } from '../../support/fold-driver.ts';
+import { CHAMPION, FoldDriver, sourceRecord, textOf } from '../../support/fold-driver.ts';
 
 const good = { id: 'g', text: 'great soup', label: 'positive' };
 const bad = { id: 'b', text: 'awful soup', label: 'negative' };
@@ -216,7 +216,7 @@ describe('metrics, drift and alerts', () => {
       { scored: 2, learned: 2, source: { offset: 2 } },
       { scored: 4, learned: 4, source: { offset: 4 } },
     ]);
-    const idle = driver.fold.idle().map(({ value }) => JSON.parse(String(value)) as unknown);
+    const idle = driver.fold.idle().map(({ value }) => JSON.parse(textOf(value)) as unknown);
     expect(idle).toMatchObject([{ type: 'metrics', scored: 5, idle: true, source: { offset: 5 } }]);
     expect(driver.fold.idle()).toEqual([]);
   });
