@@ -21,7 +21,6 @@ const io = [
   '@fastify/*',
   'commander',
   'csv-parse',
-  'cli-table3',
   'pino',
   'node:*',
   '!node:assert',

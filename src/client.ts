@@ -110,8 +110,10 @@ export class LogClient {
     const decoder = new TextDecoder();
     for await (const records of followTopic(this.log, topic.name, options)) {
       for (const record of records) {
-        const parsed = topic.schema.safeParse(readJson(decoder, record.value));
-        if (parsed.success) yield { ...record, value: parsed.data };
+        const value = readJson(decoder, record.value);
+        const parsed = topic.schema.safeParse(value);
+        // The value as it stands, not as parsed: schemas drop keys such as `__proto__`, which may be a class.
+        if (parsed.success) yield { ...record, value: value as T };
       }
     }
   }

@@ -4,7 +4,7 @@
  */
 import type { ResultValue, TopicNames } from '../../topics/index.ts';
 import type { EventLog } from '../ports/event-log.ts';
-import { follow } from './follow.ts';
+import { followTopic } from '../ports/follow-topic.ts';
 import { predictionText, progressText, renderView } from './live-view.ts';
 import { MergedMetrics } from './merged-metrics.ts';
 import { at, valueOf } from './record-json.ts';
@@ -84,7 +84,7 @@ export class StartView {
   async #follow(signal: AbortSignal, untilEnd: boolean): Promise<void> {
     const { log, names, json, out } = this.#options;
     const from = this.#positions;
-    for await (const records of follow(log, { topic: names.results, from, untilEnd, signal })) {
+    for await (const records of followTopic(log, names.results, { from, untilEnd, signal })) {
       const values: ResultValue[] = [];
       for (const record of records) {
         this.#positions[record.partition] = record.offset + 1;

@@ -208,7 +208,8 @@ class Subscriber {
           if (this.#options.untilEnd === true) this.#reached();
         }
       }
-      if (this.#options.untilEnd === true) await reportIdle(owned, fold);
+      // Told to stop: the figures end with what was folded, and not up to `metricsEvery` records before.
+      if (this.#stop.signal.aborted) await reportIdle(owned, fold);
     } finally {
       this.#owned.delete(partition);
     }

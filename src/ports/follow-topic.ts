@@ -1,100 +1,157 @@
 /**
- * Following a topic: all its partitions as one sequence of batches, from a place on, to the end of now or for ever. What `tail`,
- * `monitor`, the live view and the library's `subscribe` have in common.
+ * All partitions of a topic as one stream. While they catch up, records come in the order of their timestamps, then partition and
+ * offset; afterwards as they arrive. Within a partition the order is always that of the log.
  */
 import { ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord } from './event-log.ts';
 
 export interface FollowOptions {
-  /** `beginning`, `latest` (only what comes), or an offset in each partition. Default `beginning`. */
-  readonly from?: 'beginning' | 'latest' | number;
-  /** End when every partition has reached the end that it had at the start. */
+  /** An offset holds for every partition; a list holds one for each, undefined: its start. Default `beginning`. */
+  readonly from?: 'beginning' | 'latest' | number | readonly (number | undefined)[];
+  /** End at the ends that were there at the start. Default: go on. */
   readonly untilEnd?: boolean;
   readonly signal?: AbortSignal;
-  readonly maxRecords?: number;
 }
 
-/** How long one wait for records lasts before the partitions are looked at again, ms. */
-const WAIT_MS = 5000;
+const BATCH_RECORDS = 500;
+/** Longest wait for new records before the partitions are asked again, ms. */
+const WAIT_MS = 1000;
+
+interface Partition {
+  readonly partition: number;
+  /** No record from here on is wanted. */
+  readonly until: number;
+  next: number;
+  /** Nothing more was there when last asked. */
+  caughtUp: boolean;
+  buffer: readonly LogRecord[];
+  used: number;
+}
 
 /**
- * Batches of committed records, each of one partition, in that partition's order. While catching up, the partition whose next
- * record is oldest comes first; after that, whichever has records. An empty batch is never given.
+ * Batches of records, never empty.
  *
- * @throws NOT_FOUND no such topic
+ * @throws NOT_FOUND no such topic; the message lists those that exist
  */
 export async function* followTopic(
   log: EventLog,
   topic: string,
   options: FollowOptions = {},
 ): AsyncGenerator<readonly LogRecord[], void, undefined> {
+  const { from = 'beginning', untilEnd = false, signal = new AbortController().signal } = options;
   const description = await log.describeTopic(topic);
-  if (description === undefined) {
-    throw new ValenceError(
-      'NOT_FOUND',
-      `no topic ${topic} in ${log.url}; 'valence topics create' makes a pipeline's topics`,
-      { topic },
-    );
-  }
-  const { from = 'beginning', signal, untilEnd = false } = options;
-  const maxRecords = options.maxRecords ?? 500;
-  const lanes = description.partitions.map(({ start, end }, partition) => ({
+  if (description === undefined) throw await noSuchTopic(log, topic);
+  const partitions = description.partitions.map(({ start, end }, partition): Partition => ({
     partition,
-    next: from === 'beginning' ? start : from === 'latest' ? end : Math.max(start, from),
+    next: placeIn(from, partition, start, end),
     until: untilEnd ? end : Number.POSITIVE_INFINITY,
-    ready: [] as readonly LogRecord[],
+    caughtUp: false,
+    buffer: [],
+    used: 0,
   }));
-  const aborted = (): boolean => signal?.aborted === true;
-  while (!aborted()) {
-    for (const lane of lanes) {
-      if (lane.ready.length > 0 || lane.next >= lane.until) continue;
-      const batch = await log.read(topic, lane.partition, { from: lane.next, maxRecords });
-      lane.ready = batch.records.filter(({ offset }) => offset < lane.until);
-      lane.next = batch.next;
-    }
-    const ready = lanes.filter((lane) => lane.ready.length > 0);
-    if (ready.length > 0) {
-      const oldest = ready.reduce((a, b) => (age(b.ready) < age(a.ready) ? b : a));
-      const records = oldest.ready;
-      oldest.ready = [];
-      yield records;
-    } else if (lanes.every(({ next, until }) => next >= until)) {
-      return;
-    } else {
-      await anyRecord(log, topic, lanes, signal);
-    }
+  while (!signal.aborted) {
+    const open = partitions.filter(({ next, until }) => next < until);
+    for (const partition of open) if (isEmpty(partition)) await fill(log, topic, partition, 0);
+    const batch = merge(partitions);
+    if (batch.length > 0) yield batch;
+    else if (open.length === 0) return;
+    else if (open.every(({ caughtUp }) => caughtUp)) await waitForAny(log, topic, open, signal);
   }
 }
 
-function age(records: readonly LogRecord[]): number {
-  return records[0]?.timestamp ?? 0;
+function placeIn(
+  from: NonNullable<FollowOptions['from']>,
+  partition: number,
+  start: number,
+  end: number,
+): number {
+  if (from === 'beginning') return start;
+  if (from === 'latest') return end;
+  return typeof from === 'number' ? from : (from[partition] ?? start);
 }
 
-/** Resolves as soon as one of the partitions has a record, the wait is over, or the signal aborts. */
-async function anyRecord(
+/** Says which topics there are. */
+export async function noSuchTopic(log: EventLog, topic: string): Promise<ValenceError> {
+  const names = await log.listTopics();
+  const there = names.length === 0 ? 'the log has no topics yet' : `there are: ${names.join(', ')}`;
+  return new ValenceError('NOT_FOUND', `no topic named '${topic}' in ${log.url}; ${there}`, {
+    topic,
+  });
+}
+
+/** The partition's end, or a later one if it gives records. */
+async function fill(
   log: EventLog,
   topic: string,
-  lanes: readonly { readonly partition: number; readonly next: number; readonly until: number }[],
-  signal: AbortSignal | undefined,
+  partition: Partition,
+  waitMs: number,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const others = new AbortController();
-  const stop = (): void => others.abort();
-  signal?.addEventListener('abort', stop, { once: true });
+  const batch = await log.read(topic, partition.partition, {
+    from: partition.next,
+    maxRecords: BATCH_RECORDS,
+    waitMs,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  partition.buffer = batch.records.filter(({ offset }) => offset < partition.until);
+  partition.used = 0;
+  partition.next = batch.next;
+  partition.caughtUp = batch.records.length === 0 && batch.next >= batch.end;
+}
+
+/** Returns when one of the partitions has records, or after {@link WAIT_MS}. */
+async function waitForAny(
+  log: EventLog,
+  topic: string,
+  partitions: readonly Partition[],
+  signal: AbortSignal,
+): Promise<void> {
+  const enough = new AbortController();
+  const stop = (): void => {
+    enough.abort();
+  };
+  // Not AbortSignal.any: on a signal that lives for weeks it leaves something behind at each call.
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    const waits = lanes
-      .filter(({ next, until }) => next < until)
-      .map(({ partition, next }) =>
-        log.read(topic, partition, {
-          from: next,
-          maxRecords: 1,
-          waitMs: WAIT_MS,
-          signal: others.signal,
-        }),
-      );
-    await Promise.race(waits);
-    stop();
-    await Promise.all(waits);
+    await Promise.all(
+      partitions.map(async (partition) => {
+        await fill(log, topic, partition, WAIT_MS, enough.signal);
+        if (partition.buffer.length > 0) stop();
+      }),
+    );
   } finally {
-    signal?.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', stop);
   }
+}
+
+/** Takes out what may be given: up to the first partition whose next record is not known yet. */
+function merge(partitions: readonly Partition[]): LogRecord[] {
+  const merged: LogRecord[] = [];
+  for (;;) {
+    let first: Partition | undefined;
+    for (const partition of partitions) {
+      if (isEmpty(partition)) {
+        if (partition.caughtUp || partition.next >= partition.until) continue;
+        return merged;
+      }
+      if (first === undefined || isBefore(partition, first)) first = partition;
+    }
+    const record = first?.buffer[first.used];
+    if (first === undefined || record === undefined) return merged;
+    first.used += 1;
+    merged.push(record);
+  }
+}
+
+function isEmpty({ buffer, used }: Partition): boolean {
+  return used >= buffer.length;
+}
+
+/** Partitions are compared in ascending order, so a tie stays with the lower one. */
+function isBefore(a: Partition, b: Partition): boolean {
+  return timestampOf(a) < timestampOf(b);
+}
+
+function timestampOf({ buffer, used }: Partition): number {
+  return buffer[used]?.timestamp ?? Number.POSITIVE_INFINITY;
 }

@@ -3,7 +3,7 @@ import { ValenceError } from '../../errors.ts';
 import type { EventLog, Headers, LogRecord, NewRecord } from '../../ports/event-log.ts';
 import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
 import { oneLine, table } from '../display.ts';
-import { follow } from '../follow.ts';
+import { followTopic } from '../../ports/follow-topic.ts';
 import { count } from '../numbers.ts';
 import { textOf, valueOf } from '../record-json.ts';
 
@@ -151,7 +151,7 @@ async function eachLetter(
     const letters: LogRecord[] = [];
     const topic = namesOf(config).dlq;
     const { signal } = surroundings;
-    for await (const records of follow(log, { topic, from: 'beginning', untilEnd: true, signal }))
+    for await (const records of followTopic(log, topic, { untilEnd: true, signal }))
       letters.push(...records);
     await use(letters, log);
   });

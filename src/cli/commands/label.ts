@@ -1,10 +1,10 @@
 /** `valence label`: labels for texts that are in the source topic, now or later. */
 import { LabelRecord } from '../../../topics/index.ts';
 import { ValenceError } from '../../errors.ts';
-import { readRows } from '../../ingest/rows.ts';
+import { readLabels } from '../../ingest/labels.ts';
 import type { EventLog, NewRecord } from '../../ports/event-log.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
-import { noSuchTopic } from '../follow.ts';
+import { noSuchTopic } from '../../ports/follow-topic.ts';
 import { count } from '../numbers.ts';
 
 type Context = CommandContext<'label'>;
@@ -14,8 +14,8 @@ export const labelCommand = command({
   settings: 'label',
   summary: 'give a text its label, correct it, or take it back',
   details:
-    'LABEL null, or --withdraw, takes the label back. With - label records are read from stdin, one JSON object a line: ' +
-    '{"id": …, "label": …}.',
+    'LABEL null, or --withdraw, takes the label back. With - labels are read from stdin, one a line: an ' +
+    'object with id and label, or id,label with a comma or a tab between.',
   arguments: [
     { name: 'ID', description: 'id of the text, or - for lines from stdin' },
     { name: 'LABEL', description: 'its class; null withdraws it', optional: true },
@@ -69,20 +69,24 @@ async function labelMany({ config, surroundings, out }: Context, log: EventLog):
   const topic = namesOf(config).source;
   const { signal, stdin } = surroundings;
   let sent = 0;
-  for await (const rows of readRows({ path: '-', stdin, format: 'ndjson', signal })) {
-    const records = rows.map((row) => {
-      if (row.kind === 'refused') throw row.error;
-      if (row.kind === 'label') return recordOf(row.id, row.label, config.key, row.ts);
-      throw new ValenceError(
-        'RECORD_INVALID',
-        `line ${row.line}: expected {"id": …, "label": …} without a text; publish texts with valence publish -. ` +
-          `${count(sent)} labels before it were sent`,
+  for await (const rows of readLabels({ path: '-', stdin, signal })) {
+    const refused = rows.findIndex((row) => row.kind === 'refused');
+    const records = rows
+      .slice(0, refused < 0 ? rows.length : refused)
+      .flatMap((row) =>
+        row.kind === 'label' ? [recordOf(row.id, row.label, config.key, row.ts)] : [],
       );
-    });
     const outcomes = await append(log, topic, records);
     const lost = outcomes.filter(({ status }) => status !== 'ok');
     if (lost.length > 0) throw notConfirmed(lost.length);
     sent += outcomes.length;
+    const none = rows[refused];
+    if (none?.kind === 'refused')
+      throw new ValenceError(
+        none.error.code,
+        `${none.error.message}; the ${count(sent)} labels before it were sent`,
+        none.error.fields,
+      );
     out.status(`${count(sent)} labels`);
   }
   out.status('');

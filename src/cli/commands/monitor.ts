@@ -2,7 +2,7 @@
 import { ThresholdState, type Transition } from '../../core/metrics/threshold.ts';
 import { EXIT } from '../../worker.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
-import { follow } from '../follow.ts';
+import { followTopic } from '../../ports/follow-topic.ts';
 import { MergedMetrics, type ModelMetrics } from '../merged-metrics.ts';
 import { count, percent } from '../numbers.ts';
 import { reportLines } from '../report.ts';
@@ -33,9 +33,7 @@ async function run(context: Context): Promise<number> {
   const metrics = new MergedMetrics();
   const watch = new Watch(config.thresholds);
   await withLog(surroundings, config, async (log) => {
-    for await (const records of follow(log, {
-      topic: namesOf(config).results,
-      from: 'beginning',
+    for await (const records of followTopic(log, namesOf(config).results, {
       untilEnd: config.once,
       signal: surroundings.signal,
     })) {

@@ -1,5 +1,5 @@
 /** `valence start`: publisher, subscriber and a view of both in one process, on the embedded log. */
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish, type PublishSummary } from '../../ingest/publish.ts';
 import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
@@ -58,9 +58,23 @@ async function run(context: Context): Promise<void> {
   });
 }
 
+/** VALENCE_DATA is also what tests and benchmarks call their folder of data sets: a folder there is none of our business. */
+async function dataOf(
+  data: string | undefined,
+  origin: string | undefined,
+): Promise<string | undefined> {
+  if (data === undefined || origin === '--data') return data;
+  const isFolder = await stat(data).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isFolder ? undefined : data;
+}
+
 /** What is read: the named file, or the built-in reviews. */
 async function inputOf({ config, origins }: Context): Promise<Input> {
-  const { data, rate, once, text, label, log } = config;
+  const { rate, once, text, label, log } = config;
+  const data = await dataOf(config.data, origins.get('data'));
   if (data !== undefined) return { path: data, text, label, rate, log };
   const fresh = origins.get('log') === 'default';
   if (fresh) for (const file of DEMO_FILES) await rm(file, { force: true });

@@ -3,7 +3,7 @@ import { CONTRACTS, type TopicSuffix } from '../../../topics/index.ts';
 import { plain } from '../../config.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
-import { follow } from '../follow.ts';
+import { followTopic } from '../../ports/follow-topic.ts';
 import { at, recordJson, type RecordJson } from '../record-json.ts';
 import { recordLine } from '../record-line.ts';
 import { ValenceError } from '../../errors.ts';
@@ -38,8 +38,7 @@ async function run(context: CommandContext<'tail'>, suffix: string): Promise<voi
     (config.type === undefined || at(json.value, 'type') === config.type) &&
     config.where.every(([field, value]) => matches(at(json.value, field), value));
   await withLog(surroundings, config, async (log) => {
-    for await (const records of follow(log, {
-      topic,
+    for await (const records of followTopic(log, topic, {
       from: placeOf(config.from, config.untilEnd),
       untilEnd: config.untilEnd,
       signal: surroundings.signal,

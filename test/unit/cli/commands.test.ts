@@ -197,7 +197,7 @@ describe('label', () => {
     ]);
   });
 
-  test('reads many from stdin, and refuses texts among them', async () => {
+  test('reads many from stdin, and says which line is none', async () => {
     await taught();
     const lines = ndjson([
       { id: 'd', label: 'positive' },
@@ -206,8 +206,11 @@ describe('label', () => {
     expect((await cli.run(['label', '-'], { stdin: lines })).values).toEqual([
       { topic: 'sentiment.source', labels: 2 },
     ]);
-    const { code, stderr } = await cli.run(['label', '-'], { stdin: ndjson(REVIEWS) });
-    expect([code, stderr]).toEqual([1, expect.stringContaining('line 1: expected {"id"')]);
+    const { code, stderr } = await cli.run(['label', '-'], {
+      stdin: 'd,negative\n{"text":"soup"}\n',
+    });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('line 2: expected {"id"')]);
+    expect(stderr).toContain('the 1 labels before it were sent');
   });
 });
 

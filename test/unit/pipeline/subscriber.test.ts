@@ -127,7 +127,7 @@ describe('until the end', () => {
     await log.close();
   });
 
-  test('metrics that an owner did not live to write are written by the next', async () => {
+  test('a subscriber that is told to stop leaves the figures of all that it folded', async () => {
     const log = await newLog();
     await publish(
       log,
@@ -139,6 +139,22 @@ describe('until the end', () => {
       signal: stop.signal,
       onEvent: ({ type }) => type === 'chunk' && stop.abort(),
     });
+    expect(MetricsResult.parse((await results(log)).at(-1))).toMatchObject({ scored: 19 });
+    await log.close();
+  });
+
+  test('metrics that an owner did not live to write are written by the next', async () => {
+    const log = await newLog();
+    await publish(
+      log,
+      Array.from({ length: 20 }, (_, i) => record(i)),
+    );
+    const dying = subscribe(log, {
+      onEvent: ({ type }) => {
+        if (type === 'chunk') throw new Error('died after the commit');
+      },
+    });
+    await expect(dying).rejects.toThrow('died after the commit');
     expect((await results(log)).filter(({ type }) => type === 'metrics')).toEqual([]);
     await subscribe(log);
     expect((await results(log)).filter(({ type }) => type === 'metrics')).toMatchObject([

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { follow } from '../../../src/cli/follow.ts';
+import { followTopic } from '../../../src/ports/follow-topic.ts';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import type { LogRecord } from '../../../src/ports/event-log.ts';
 
@@ -23,7 +23,7 @@ test('partitions are merged by timestamp, then partition, each in the order of i
   const log = await twoPartitions();
   const seen: string[] = [];
   const { signal } = new AbortController();
-  for await (const batch of follow(log, { topic: 't', from: 'beginning', untilEnd: true, signal }))
+  for await (const batch of followTopic(log, 't', { from: 'beginning', untilEnd: true, signal }))
     seen.push(...places(batch));
   expect(seen).toEqual(['0/0', '1/0', '0/1', '0/2', '1/1', '1/2']);
 });
@@ -32,9 +32,9 @@ test('records that come later are given as they come, from the latest place on',
   const log = await twoPartitions();
   const stop = new AbortController();
   const seen: string[] = [];
-  const options = { topic: 't', from: 'latest', untilEnd: false, signal: stop.signal } as const;
+  const options = { from: 'latest', untilEnd: false, signal: stop.signal } as const;
   const following = (async () => {
-    for await (const batch of follow(log, options)) {
+    for await (const batch of followTopic(log, 't', options)) {
       seen.push(...places(batch));
       if (seen.length === 2) stop.abort();
     }
@@ -50,7 +50,7 @@ test('until the end means the end at the start, and an offset holds for every pa
   const log = await twoPartitions();
   const { signal } = new AbortController();
   const seen: string[] = [];
-  for await (const batch of follow(log, { topic: 't', from: 2, untilEnd: true, signal })) {
+  for await (const batch of followTopic(log, 't', { from: 2, untilEnd: true, signal })) {
     await log.append('t', [{ partition: 0, key: null, value: 'late' }]);
     seen.push(...places(batch));
   }
@@ -60,9 +60,9 @@ test('until the end means the end at the start, and an offset holds for every pa
 test('a topic that does not exist is NOT_FOUND, with those there are', async () => {
   const log = await twoPartitions();
   const { signal } = new AbortController();
-  const reading = follow(log, { topic: 'u', from: 'latest', untilEnd: true, signal }).next();
+  const reading = followTopic(log, 'u', { from: 'latest', untilEnd: true, signal }).next();
   await expect(reading).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(
-    follow(log, { topic: 'u', from: 'latest', untilEnd: true, signal }).next(),
+    followTopic(log, 'u', { from: 'latest', untilEnd: true, signal }).next(),
   ).rejects.toThrow('there are: t');
 });
