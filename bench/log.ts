@@ -1,34 +1,36 @@
 /**
- * The log adapters: append, transact, read, latency to another client, cost of waiting.
+ * The log adapters: append, transact, read, in calls of 500 records and of one; latency to another client; cost of waiting.
  *
  *   node --import tsx bench/log.ts [memory] [sqlite] [full]
  *
- * 200-byte values; medians of three passes. `full` is sqlite with synchronous=full.
+ * 200-byte values, results of 340 bytes; medians of three passes. `full` is sqlite with synchronous=full.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import Table from 'cli-table3';
 import { openLog } from '../src/open-log.ts';
+import { median, printHeading, printTable, quantile } from './table.ts';
 import type { Commit, EventLog, NewRecord } from '../src/ports/event-log.ts';
 
 const CALL = 500;
 const CALLS = 100;
 const RECORDS = CALL * CALLS;
+const SINGLES = 6000;
 const WARM_UP_CALLS = 10;
 const VALUE = JSON.stringify({ id: 'r-17', text: 'x'.repeat(176) });
-/** The headers of a result record. */
-const HEADERS = [
+const RESULT = JSON.stringify({ id: 'r-17', text: 'x'.repeat(316) });
+/** The headers of result record `i`: what varies does so in each record. */
+const headersOf = (i: number): NonNullable<NewRecord['headers']> => [
   ['ce_specversion', '1.0'],
   ['ce_type', 'prediction'],
-  ['ce_id', 'sentiment.source/0/123456/prediction/champion'],
+  ['ce_id', `sentiment.source/0/${123_456 + i}/prediction/champion`],
   ['ce_source', '/sentiment'],
-  ['ce_time', '2026-03-01T10:00:00.000Z'],
+  ['ce_time', `2026-03-01T10:00:00.${100 + i}Z`],
   ['content-type', 'application/json'],
-  ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
-] as const;
+  ['traceparent', `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203${100 + i}-01`],
+];
 const DELTA = new Uint8Array(16_384).fill(7);
 
 async function withTopics(
@@ -57,6 +59,32 @@ async function appendPass(log: EventLog, topic: string): Promise<number> {
   return performance.now() - start;
 }
 
+/** Median time of an append and of a transaction of one record, µs. */
+async function singles(log: EventLog, id: string): Promise<{ append: number; transact: number }> {
+  const { source, results, model } = await withTopics(log, id);
+  const stop = new AbortController();
+  const record = { key: 'r-17', value: VALUE, headers: headersOf(0) };
+  const appends: number[] = [];
+  const transacts: number[] = [];
+  await log.own(
+    { group: id, topic: source, fenceTopic: model, signal: stop.signal },
+    async (owned) => {
+      for (let call = 0; call < SINGLES; call++) {
+        const start = performance.now();
+        await log.append(source, [record]);
+        const middle = performance.now();
+        await owned.transact({
+          records: [{ ...record, topic: results, partition: 0 }],
+          position: call,
+        });
+        appends.push(middle - start);
+        transacts.push(performance.now() - middle);
+      }
+    },
+  );
+  return { append: 1000 * median(appends), transact: 1000 * median(transacts) };
+}
+
 async function transactPass(log: EventLog, names: Record<string, string>): Promise<number> {
   const { source = '', results = '', model = '' } = names;
   const stop = new AbortController();
@@ -64,8 +92,8 @@ async function transactPass(log: EventLog, names: Record<string, string>): Promi
     topic: results,
     partition: 0,
     key: `r-${i}`,
-    value: VALUE,
-    headers: HEADERS,
+    value: RESULT,
+    headers: headersOf(i),
   }));
   const commit: Commit = {
     records: [...results500, { topic: model, partition: 0, key: null, value: DELTA }],
@@ -95,10 +123,10 @@ async function readPass(log: EventLog, topic: string, records: number): Promise<
   return performance.now() - start;
 }
 
-async function median(pass: (round: number) => Promise<number>): Promise<number> {
-  const times = [];
+async function passes(pass: (round: number) => Promise<number>): Promise<number> {
+  const times: number[] = [];
   for (let round = 0; round < 3; round++) times.push(await pass(round));
-  return times.toSorted((a, b) => a - b)[1] ?? 0;
+  return median(times);
 }
 
 /** Milliseconds from append in another process to the record seen here, 100 a second. */
@@ -118,9 +146,8 @@ async function latency(url: string): Promise<string> {
   }
   child.kill();
   await log.close();
-  const sorted = seen.slice(50).toSorted((a, b) => a - b);
-  const at = (share: number): string =>
-    (sorted[Math.floor(share * (sorted.length - 1))] ?? 0).toFixed(2);
+  const counted = seen.slice(50);
+  const at = (share: number): string => quantile(counted, share).toFixed(2);
   return `p50 ${at(0.5)}  p95 ${at(0.95)}  p99 ${at(0.99)}  max ${at(1)} ms`;
 }
 
@@ -158,14 +185,16 @@ async function measure(name: string, url: string): Promise<(string | number)[][]
   const log = await openLog(url);
   await appendPass(log, (await withTopics(log, 'warm')).source);
   const rate = (ms: number): string => `${Math.round(RECORDS / ms)}k/s`;
-  const append = await median(async (round) =>
+  const append = await passes(async (round) =>
     appendPass(log, (await withTopics(log, `a${round}`)).source),
   );
-  const transact = await median(async (round) =>
+  const transact = await passes(async (round) =>
     transactPass(log, await withTopics(log, `t${round}`)),
   );
-  const read = await median(() => readPass(log, 'a0.source', RECORDS));
-  const readResults = await median(() => readPass(log, 't0.results', RECORDS));
+  const read = await passes(() => readPass(log, 'a0.source', RECORDS));
+  const readResults = await passes(() => readPass(log, 't0.results', RECORDS));
+  const single = await singles(log, 'singles');
+  const readSingles = await passes(() => readPass(log, 'singles.source', SINGLES));
   const rows = [
     [name, `append, ${CALL} a call`, rate(append)],
     [
@@ -175,6 +204,13 @@ async function measure(name: string, url: string): Promise<(string | number)[][]
     ],
     [name, `read by ${CALL}`, rate(read)],
     [name, `read results with headers by ${CALL}`, rate(readResults)],
+    [name, 'append, 1 a call', `p50 ${single.append.toFixed(0)} µs`],
+    [name, 'transact, 1 result', `p50 ${single.transact.toFixed(0)} µs`],
+    [
+      name,
+      `read with headers by ${CALL}, written 1 a call`,
+      `${Math.round(SINGLES / readSingles)}k/s`,
+    ],
     [name, 'idle owner + follower', await idle(log, 'idle')],
   ];
   await log.close();
@@ -189,10 +225,11 @@ else {
   const asked = process.argv.slice(2);
   const names = asked.length > 0 ? asked : ['memory', 'sqlite'];
   const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
-  const table = new Table({ head: ['log', 'what', 'result'], style: { head: [], border: [] } });
+  const rows: (string | number)[][] = [];
+  printHeading('@photostructure/sqlite');
   for (const name of names) {
     const query = name === 'full' ? '?synchronous=full' : '';
-    table.push(
+    rows.push(
       ...(await measure(
         name,
         name === 'memory' ? 'memory:' : `sqlite:${join(folder, name)}.db${query}`,
@@ -200,5 +237,5 @@ else {
     );
   }
   rmSync(folder, { recursive: true, force: true });
-  console.log(table.toString());
+  printTable(['log', 'what', '>result'], rows);
 }

@@ -3,20 +3,21 @@
  *
  *   node --import tsx bench/publish.ts
  *
- * Needs the sentiment140 stream in VALENCE_DATA (default ../shared/data). Medians of five passes in one process, after a warm-up.
+ * On the sentiment140 stream of VALENCE_DATA (default ../shared/data), or a stand-in. Medians of five passes in one process, after
+ * a warm-up: what the code can do. `bench/pipeline.ts` has the command's own figure.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Table from 'cli-table3';
 import { createMasker, MASK_KINDS } from '../src/ingest/mask.ts';
 import { publish, type PublishOptions } from '../src/ingest/publish.ts';
 import type { Row } from '../src/ingest/row.ts';
 import { readRows } from '../src/ingest/rows.ts';
 import { openLog } from '../src/open-log.ts';
+import { tweets } from './data.ts';
+import { median, printHeading, printTable, rounded } from './table.ts';
 
 const PASSES = 5;
-const data = join(process.env['VALENCE_DATA'] ?? '../shared/data', 'sentiment140-57163.jsonl');
 
 async function read(path: string): Promise<Row[]> {
   const rows: Row[] = [];
@@ -65,52 +66,48 @@ async function timed(work: () => unknown): Promise<number> {
   return performance.now() - start;
 }
 
-/** Median of the passes' ms; the first is a warm-up. */
-async function median(pass: (n: number) => Promise<number>): Promise<number> {
+/** Median of the passes' ms, after a warm-up. */
+async function passes(pass: (n: number) => Promise<number>): Promise<number> {
+  await pass(0);
   const times: number[] = [];
-  for (let n = 0; n <= PASSES; n++) times.push(await pass(n));
-  return times.slice(1).toSorted((a, b) => a - b)[PASSES >> 1] ?? Number.NaN;
+  for (let n = 1; n <= PASSES; n++) times.push(await pass(n));
+  return median(times);
 }
 
 async function main(): Promise<void> {
-  if (!existsSync(data)) {
-    console.log(`skipped: ${data} is not there; set VALENCE_DATA`);
-    return;
-  }
   const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
   try {
-    const rows = await read(data);
+    const { path, note } = tweets(folder);
+    const rows = await read(path);
     const csv = join(folder, 'tweets.csv');
     writeFileSync(csv, toCsv(rows));
     const texts = rows.flatMap((row) => (row.kind === 'text' ? [row.text] : []));
     const mask = createMasker(MASK_KINDS);
     const sqlite = (n: number, name: string): string => `sqlite:${join(folder, `${name}-${n}.db`)}`;
-    const table = new Table({
-      head: ['what', 'rows/s', 'µs/row'],
-      colAligns: ['left', 'right', 'right'],
-    });
+    const table: string[][] = [];
     const measure = async (what: string, pass: (n: number) => Promise<number>): Promise<void> => {
-      const ms = await median(pass);
-      const perSecond = Math.round((rows.length / ms) * 1000).toLocaleString('en');
+      const ms = await passes(pass);
+      const perSecond = rounded((rows.length / ms) * 1000);
       table.push([what, perSecond, ((ms * 1000) / rows.length).toFixed(2)]);
     };
-    await measure('read NDJSON', () => timed(() => read(data)));
+    await measure('read NDJSON', () => timed(() => read(path)));
     await measure('read CSV', () => timed(() => read(csv)));
     await measure('mask, all kinds', () => timed(() => texts.map(mask)));
-    await measure('publish NDJSON to memory', () => sendAll('memory:', { path: data }));
-    await measure('publish NDJSON to sqlite', (n) => sendAll(sqlite(n, 'a'), { path: data }));
+    await measure('publish NDJSON to memory', () => sendAll('memory:', { path }));
+    await measure('publish NDJSON to sqlite', (n) => sendAll(sqlite(n, 'a'), { path }));
     await measure('publish CSV to sqlite', (n) => sendAll(sqlite(n, 'b'), { path: csv }));
     await measure('publish NDJSON to sqlite, masked', (n) =>
-      sendAll(sqlite(n, 'c'), { path: data, mask: MASK_KINDS }),
+      sendAll(sqlite(n, 'c'), { path, mask: MASK_KINDS }),
     );
     await measure('publish NDJSON to sqlite, labels 500 rows later', (n) =>
-      sendAll(sqlite(n, 'd'), { path: data, labelDelay: 500 }),
+      sendAll(sqlite(n, 'd'), { path, labelDelay: 500 }),
     );
-    console.log(`${rows.length} rows, Node ${process.version}`);
-    console.log(table.toString());
+    console.log(`${note}; medians of ${PASSES} in one process, after a warm-up`);
+    printTable(['what', '>rows/s', '>us/row'], table);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
+printHeading('@photostructure/sqlite');
 await main();

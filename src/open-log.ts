@@ -7,8 +7,7 @@ export interface OpenLogOptions {
   readonly lockTimeoutMs?: number;
 }
 
-const FORMS =
-  'sqlite:FILE (with ?synchronous=full to survive a power cut), memory:, kafka://HOST:PORT,… or kafka: with KAFKA_BROKERS';
+const FORMS = 'sqlite:FILE (with ?synchronous=full to survive a power cut) or memory:';
 
 /**
  * Opens the log of a URL. `sqlite:FILE` makes the file and its folders where they are missing; each `memory:` is a log of its own.

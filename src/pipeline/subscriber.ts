@@ -7,7 +7,7 @@
  *
  * A chunk is what has arrived, at most 500 records: large under load, one record when idle, with no timer in between.
  */
-import { ValenceError } from '../errors.ts';
+import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
@@ -76,6 +76,8 @@ export const CHUNK_RECORDS = 500;
 const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
+/** How often records past their topic's retention are deleted, ms. */
+const RETAIN_MS = 60_000;
 /** How often `--until-end` looks whether another owner has got there, ms. */
 const WATCH_MS = 50;
 
@@ -160,7 +162,7 @@ class Subscriber {
     if (signal?.aborted === true) stop();
     let failed: { readonly error: unknown } | undefined;
     const watch = this.#options.untilEnd === true ? this.#watchEnd() : Promise.resolve();
-    const watched = watch.catch((error: unknown) => {
+    const besides = Promise.all([watch, this.#retainNowAndThen()]).catch((error: unknown) => {
       failed ??= { error };
       stop();
     });
@@ -178,10 +180,32 @@ class Subscriber {
     } finally {
       stop();
       signal?.removeEventListener('abort', stop);
-      await watched;
+      await besides;
     }
     if (failed !== undefined) throw failed.error;
+    await this.#retain();
     return { ...this.#totals, positions: [...this.#state.positions] };
+  }
+
+  /**
+   * Deletes what is past its retention, now and then and at the end; never at the start: until this group has claimed its
+   * partitions, nothing says that old records are still to be folded.
+   */
+  async #retainNowAndThen(): Promise<void> {
+    for (;;) {
+      await pause(RETAIN_MS, this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+      await this.#retain();
+    }
+  }
+
+  async #retain(): Promise<void> {
+    try {
+      await this.#log.retain(Date.now());
+    } catch (error) {
+      // A log that is busy is tried again the next time.
+      if (!isValenceError(error) || error.recovery !== 'retry') throw error;
+    }
   }
 
   /** One claim of one partition, from restore to release. */
@@ -322,7 +346,7 @@ class Subscriber {
     while (!this.#stop.signal.aborted) {
       await this.#follower.catchUpOthers(this.#owned);
       if (this.#reached()) return;
-      await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+      await pause(WATCH_MS, this.#stop.signal);
     }
   }
 
@@ -333,6 +357,20 @@ class Subscriber {
     if (done) this.#stop.abort();
     return done;
   }
+}
+
+/** Resolves after a while, or as soon as the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  });
 }
 
 /** Metrics of what was scored since the last metrics records: a transaction without progress. */

@@ -29,7 +29,7 @@ describe('openLog', () => {
   });
 
   test.each([
-    ['', /sqlite:FILE.*memory:.*kafka:/],
+    ['', /sqlite:FILE.*memory:/],
     ['postgres://user:secret@host', /sqlite:FILE/],
     ['memory:x', /sqlite:FILE/],
     ['sqlite:', /path of a file/],

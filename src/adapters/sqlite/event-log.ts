@@ -248,12 +248,9 @@ export class SqliteEventLog implements EventLog {
 
   #put(writer: RecordWriter, topic: Topic, record: NewRecord): AppendOutcome {
     try {
-      const partition = record.partition ?? topic.partitioner.choose(maybeBytesOf(record.key));
-      return {
-        status: 'ok',
-        partition,
-        offset: writer.put(this.#topics.place(topic.name, partition), record),
-      };
+      const partition = record.partition ?? choosePartition(topic, record.key);
+      const place = topic.places[partition] ?? this.#topics.place(topic.name, partition);
+      return { status: 'ok', partition, offset: writer.put(place, record) };
     } catch (error) {
       if (error instanceof ValenceError) return { status: 'failed', error };
       throw error;
@@ -333,4 +330,8 @@ export class SqliteEventLog implements EventLog {
       },
     };
   }
+}
+
+function choosePartition({ places, partitioner }: Topic, key: NewRecord['key']): number {
+  return places.length === 1 ? 0 : partitioner.choose(maybeBytesOf(key));
 }

@@ -1,20 +1,20 @@
 /**
- * The tables of records: rows in, batches out.
+ * The tables of records: batches in, batches out.
  *
- * In: ten rows a statement. Out: a batch is one row, numbers as JSON arrays and all bytes in one blob: a call into the driver for each
- * value costs more than SQLite's whole work, and this form reads three times as fast (`bench/log.ts`). Keys, values and header
- * values of a batch are therefore views of one buffer.
+ * In: what one call brings to a partition is one row, or a few. Out: rows are fetched several at a time, joined to one blob: a call into
+ * the driver for each costs more than SQLite's whole work on a small one (`bench/log.ts`). What a reading leaves of its last batch
+ * is kept for the next one, so that small steps do not fetch and decode a batch again and again.
  */
-import { ValenceError } from '../../errors.ts';
 import type { Batch, LogRecord, NewRecord, ReadOptions } from '../../ports/event-log.ts';
-import { maybeBytesOf, readLimits, timestampOf } from '../embedded/records.ts';
+import { readLimits, timestampOf } from '../embedded/records.ts';
+import { BatchEncoder } from './batch-encoder.ts';
+import { BatchReader, damaged } from './batch-reader.ts';
 import type { Connection } from './connection.ts';
 import type { Statement } from './driver.ts';
-import { decodeHeaders, encodeHeaders } from './headers.ts';
 import { recordsTable } from './schema.ts';
 
-const ROWS = 10;
-const COLUMNS = 5;
+/** Most bytes fetched by one statement, if a single row is not larger. */
+const FETCH_BYTES = 4 * 1024 * 1024;
 
 /** A partition, as the adapter keeps it in mind: these never change. */
 export interface Place {
@@ -23,57 +23,99 @@ export interface Place {
   readonly partition: number;
 }
 
+interface Bounds {
+  /** First offset kept. */
+  readonly start: number;
+  /** Offset after the last record. */
+  readonly end: number;
+  /** Size of the largest batch there ever was, bytes. */
+  readonly largest: number;
+}
+
+/** A row without its records. */
+interface Row {
+  readonly base: number;
+  readonly count: number;
+  readonly newest: number;
+}
+
 /** Statements on the records of one partition. */
 type Statements = ReturnType<typeof prepareFor>;
 
 export class RecordTable {
   readonly #connection: Connection;
+  readonly #bounds: Statement;
   readonly #tail: Statement;
   readonly #setTail: Statement;
-  readonly #bounds: Statement;
   readonly #statements = new Map<number, Statements>();
+  /** By partition: a reader in the middle of what it has. */
+  readonly #readers = new Map<number, BatchReader>();
+  readonly #encoders: BatchEncoder[] = [];
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#tail = connection.prepare('SELECT "end", largest FROM partitions WHERE id = ?');
-    this.#setTail = connection.prepare('UPDATE partitions SET "end" = ?, largest = ? WHERE id = ?');
     this.#bounds = connection.prepare(
       'SELECT "start", "end", largest FROM partitions WHERE id = ?',
     );
+    this.#tail = connection.prepare('SELECT "end", largest FROM partitions WHERE id = ?');
+    this.#setTail = connection.prepare('UPDATE partitions SET "end" = ?, largest = ? WHERE id = ?');
   }
 
   /** A writer for one transaction. */
   writer(now: number): RecordWriter {
-    return new RecordWriter((id) => this.#of(id), this.#tail, this.#setTail, now);
+    const open = (id: number): Tail => {
+      const encoder = this.#encoders.pop() ?? new BatchEncoder();
+      const row = this.#tail.get(id);
+      const tail = { id, encoder, end: Number(row.end), largest: Number(row.largest) };
+      encoder.begin(tail.end);
+      return { ...tail, insert: this.#of(id).insert };
+    };
+    const close = ({ id, end, largest, encoder }: Tail): void => {
+      this.#setTail.run(end, largest, id);
+      this.#encoders.push(encoder);
+    };
+    return new RecordWriter(open, close, now);
   }
 
-  /** First offset kept, and the offset after the last record. */
-  bounds({ id }: Place): {
-    readonly start: number;
-    readonly end: number;
-    readonly largest: number;
-  } {
+  bounds({ id }: Place): Bounds {
     const row = this.#bounds.get(id);
     return { start: Number(row.start), end: Number(row.end), largest: Number(row.largest) };
   }
 
-  /** Lowest offset in the table; lower than the partition's start where a trim was cut short. */
+  /** Lowest offset in the table; lower than the partition's start where it lies in a batch, or a trim was cut short. */
   first({ id }: Place): number | undefined {
-    return this.#of(id).first.get()?.offset ?? undefined;
+    return this.#of(id).first.get()?.base ?? undefined;
   }
 
-  /** Offsets and timestamps from `from` up to `end`, at most `count`. */
-  times(
-    { id }: Place,
-    from: number,
-    end: number,
-    count: number,
-  ): { readonly offset: number; readonly timestamp: number }[] {
-    return this.#of(id).times.all(from, end, count);
-  }
-
+  /** Deletes the batches that end below. */
   deleteBelow({ id }: Place, offset: number): void {
     this.#of(id).deleteBelow.run(offset);
+  }
+
+  /**
+   * First offset that retention leaves, looking no further than about `most` records.
+   *
+   * @param range records in [from, bound) with a timestamp before `oldest` may go
+   */
+  firstKept(
+    place: Place,
+    range: {
+      readonly from: number;
+      readonly bound: number;
+      readonly oldest: number;
+      readonly most: number;
+    },
+  ): number {
+    const { from, bound, oldest, most } = range;
+    const rows: readonly Row[] = this.#of(place.id).rows.all(from, bound, most);
+    let kept = from;
+    for (const { base, count, newest } of rows) {
+      if (kept - from >= most) break;
+      const end = base + count;
+      kept = newest < oldest ? end : this.#firstSince(place, Math.max(from, base), oldest);
+      if (kept < end) break;
+    }
+    return Math.min(kept, bound);
   }
 
   read(place: Place, options: ReadOptions): Batch {
@@ -82,12 +124,22 @@ export class RecordTable {
     const limits = readLimits(options);
     const most = Math.min(limits.maxRecords, end - from);
     if (most <= 0) return { records: [], next: from, end };
-    const count =
-      most * largest <= limits.maxBytes
-        ? most
-        : this.#countWithin(place, from, end, most, limits.maxBytes);
-    const records = this.#slice(place, from, end, count);
-    return { records, next: (records.at(-1)?.offset ?? from - 1) + 1, end };
+    const room = { records: most, bytes: limits.maxBytes };
+    const atOnce = Math.max(1, Math.floor(Math.min(limits.maxBytes, FETCH_BYTES) / largest));
+    const records: LogRecord[] = [];
+    let reader = this.#readerAt(place, from);
+    for (;;) {
+      reader?.take(records, from, room);
+      if (room.records === 0) break;
+      const at = reader?.offset ?? from;
+      reader = this.#readerFrom(place, at, from + most, Math.min(atOnce, room.records));
+      if (reader) continue;
+      // Somebody may have trimmed between these statements.
+      if (this.bounds(place).start > at) return this.read(place, options);
+      throw damaged({ file: this.#connection.file, ...place }, at);
+    }
+    if (reader && !reader.isDone) this.#readers.set(place.id, reader);
+    return { records, next: from + records.length, end };
   }
 
   #of(id: number): Statements {
@@ -98,96 +150,73 @@ export class RecordTable {
     return statements;
   }
 
-  /** How many records fit, at least one. */
-  #countWithin(place: Place, from: number, end: number, most: number, maxBytes: number): number {
-    let bytes = 0;
-    const rows: { readonly size: number }[] = this.#of(place.id).sizes.all(from, end, most);
-    const cut = rows.findIndex(({ size }) => (bytes += size) > maxBytes);
-    return cut < 0 ? most : Math.max(1, cut);
+  /** A reader of the batch with that offset, the kept one if it stands there; undefined: no batch begins at it or before. */
+  #readerAt(place: Place, offset: number): BatchReader | undefined {
+    const kept = this.#readers.get(place.id);
+    this.#readers.delete(place.id);
+    if (kept?.offset === offset) return kept;
+    const row = this.#of(place.id).batchAt.get(offset);
+    return row && this.#readerOf(place, row.records, Number(row.base));
   }
 
-  #slice({ id, topic, partition }: Place, from: number, end: number, count: number): LogRecord[] {
-    const row = this.#of(id).batch.get(from, end, count);
-    const offsets = numbers(row.offsets);
-    const timestamps = numbers(row.timestamps);
-    const columns = [numbers(row.keys), numbers(row.values), numbers(row.headers)] as const;
-    const [keys, values, headers] = columns;
-    const bytes: Uint8Array = row.bytes ?? new Uint8Array();
-    let at = 0;
-    const take = (length: number | null | undefined): Uint8Array | null => {
-      if (length === null || length === undefined) return null;
-      at += length;
-      return bytes.subarray(at - length, at);
-    };
-    let before = -1;
-    const records = offsets.map((offset, index): LogRecord => {
-      if (offset === null || offset <= before) throw damaged(topic, partition);
-      before = offset;
-      const key = take(keys[index]);
-      const value = take(values[index]);
-      const head = take(headers[index]);
-      return {
-        topic,
-        partition,
-        offset,
-        timestamp: timestamps[index] ?? 0,
-        key,
-        value,
-        headers: head === null ? [] : decodeHeaders(head),
-      };
-    });
-    if (at !== bytes.length) throw damaged(topic, partition);
-    return records;
+  /** A reader of the batches that begin in [base, end), the first at `base`; undefined: that one is missing. */
+  #readerFrom(place: Place, base: number, end: number, rows: number): BatchReader | undefined {
+    const row = this.#of(place.id).batches.get(base, end, rows);
+    return row.base === base ? this.#readerOf(place, row.records, base) : undefined;
+  }
+
+  #readerOf({ topic, partition }: Place, bytes: Uint8Array, base: number): BatchReader {
+    return new BatchReader({ file: this.#connection.file, topic, partition }, bytes, base);
+  }
+
+  /** First offset >= `from` in its batch with a timestamp >= `oldest`; the end of the batch: none. */
+  #firstSince(place: Place, from: number, oldest: number): number {
+    const row = this.#of(place.id).batchAt.get(from);
+    const reader = this.#readerOf(place, row.records, Number(row.base));
+    const records: LogRecord[] = [];
+    reader.take(records, from, { records: Infinity, bytes: Infinity });
+    return records.find(({ timestamp }) => timestamp >= oldest)?.offset ?? reader.offset;
   }
 }
 
 function prepareFor(connection: Connection, id: number) {
   const { name } = recordsTable(id);
-  const insert = `INSERT INTO ${name} (offset, timestamp, key, value, headers) VALUES `;
-  const row = '(?, ?, ?, ?, ?)';
-  const slice = `FROM ${name} WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?`;
   const prepare = (sql: string): Statement => connection.prepare(sql);
   return {
-    insertOne: prepare(`${insert}${row}`),
-    insertMany: prepare(`${insert}${Array.from({ length: ROWS }, () => row).join()}`),
-    first: prepare(`SELECT min(offset) AS offset FROM ${name}`),
-    times: prepare(`SELECT offset, timestamp ${slice}`),
-    deleteBelow: prepare(`DELETE FROM ${name} WHERE offset < ?`),
-    sizes: prepare(`SELECT ifnull(length(key), 0) + ifnull(length(value), 0) AS size ${slice}`),
-    batch: prepare(`
-      SELECT json_group_array(offset) AS offsets, json_group_array(timestamp) AS timestamps,
-        json_group_array(length(key)) AS keys, json_group_array(length(value)) AS "values",
-        json_group_array(length(headers)) AS headers,
-        CAST(group_concat(CAST(ifnull(key, x'') || ifnull(value, x'') || ifnull(headers, x'') AS BLOB), '') AS BLOB) AS bytes
-      FROM (SELECT offset, timestamp, key, value, headers ${slice})`),
+    insert: prepare(`INSERT INTO ${name} (base, count, newest, records) VALUES (?, ?, ?, ?)`),
+    first: prepare(`SELECT min(base) AS base FROM ${name}`),
+    rows: prepare(`
+      SELECT base, count, newest FROM ${name}
+      WHERE base >= (SELECT max(base) FROM ${name} WHERE base <= ?) AND base < ? ORDER BY base LIMIT ?`),
+    deleteBelow: prepare(`DELETE FROM ${name} WHERE base < ?1 AND base + count <= ?1`),
+    batchAt: prepare(
+      `SELECT base, records FROM ${name} WHERE base <= ? ORDER BY base DESC LIMIT 1`,
+    ),
+    batches: prepare(`
+      SELECT min(base) AS base, CAST(group_concat(records, '') AS BLOB) AS records
+      FROM (SELECT base, records FROM ${name} WHERE base >= ? AND base < ? ORDER BY base LIMIT ?)`),
   };
 }
 
 /** What a transaction knows of a partition it writes to. */
 interface Tail {
-  readonly statements: Statements;
-  readonly pending: (number | Uint8Array | null)[];
+  readonly id: number;
+  readonly insert: Statement;
+  readonly encoder: BatchEncoder;
   end: number;
   largest: number;
 }
 
 /** Puts records behind the last ones of their partitions. Call `finish` before the commit. */
 export class RecordWriter {
-  readonly #statements: (id: number) => Statements;
-  readonly #readTail: Statement;
-  readonly #setTail: Statement;
+  readonly #open: (id: number) => Tail;
+  readonly #close: (tail: Tail) => void;
   readonly #now: number;
   readonly #tails = new Map<number, Tail>();
 
-  constructor(
-    statements: (id: number) => Statements,
-    readTail: Statement,
-    setTail: Statement,
-    now: number,
-  ) {
-    this.#statements = statements;
-    this.#readTail = readTail;
-    this.#setTail = setTail;
+  constructor(open: (id: number) => Tail, close: (tail: Tail) => void, now: number) {
+    this.#open = open;
+    this.#close = close;
     this.#now = now;
   }
 
@@ -197,56 +226,29 @@ export class RecordWriter {
    */
   put({ id }: Place, record: NewRecord): number {
     const timestamp = timestampOf(record, this.#now);
-    const key = maybeBytesOf(record.key);
-    const value = maybeBytesOf(record.value);
-    const headers = encodeHeaders(record.headers);
-    const tail = this.#tailOf(id);
-    const offset = tail.end++;
-    const size = (key?.length ?? 0) + (value?.length ?? 0);
-    if (size > tail.largest) tail.largest = size;
-    tail.pending.push(offset, timestamp, key, value, headers);
-    if (tail.pending.length === ROWS * COLUMNS) {
-      tail.statements.insertMany.run(...tail.pending);
-      tail.pending.length = 0;
-    }
-    return offset;
+    let tail = this.#tails.get(id);
+    if (!tail) this.#tails.set(id, (tail = this.#open(id)));
+    tail.encoder.add(record, timestamp);
+    if (tail.encoder.isFull) flush(tail);
+    return tail.end++;
   }
 
   /** @returns ids of the partitions that were written to */
   finish(): Iterable<number> {
-    for (const [id, { statements, pending, end, largest }] of this.#tails) {
-      for (let at = 0; at < pending.length; at += COLUMNS)
-        statements.insertOne.run(...pending.slice(at, at + COLUMNS));
-      pending.length = 0;
-      this.#setTail.run(end, largest, id);
+    for (const tail of this.#tails.values()) {
+      flush(tail);
+      this.#close(tail);
     }
     return this.#tails.keys();
   }
-
-  #tailOf(id: number): Tail {
-    const known = this.#tails.get(id);
-    if (known) return known;
-    const row = this.#readTail.get(id);
-    const tail: Tail = {
-      statements: this.#statements(id),
-      pending: [],
-      end: Number(row.end),
-      largest: Number(row.largest),
-    };
-    this.#tails.set(id, tail);
-    return tail;
-  }
 }
 
-function numbers(json: string): (number | null)[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made by json_group_array of integers
-  return JSON.parse(json) as (number | null)[];
-}
-
-function damaged(topic: string, partition: number): ValenceError {
-  return new ValenceError(
-    'LOG_CORRUPT',
-    'A batch does not add up: the log is damaged. Restore a copy, or start a new log from the source.',
-    { topic, partition },
-  );
+function flush(tail: Tail): void {
+  const { encoder, insert } = tail;
+  if (encoder.count === 0) return;
+  const { base, count, newest } = encoder;
+  const bytes = encoder.finish();
+  insert.run(base, count, newest, bytes);
+  if (bytes.length > tail.largest) tail.largest = bytes.length;
+  encoder.begin(base + count);
 }

@@ -1,4 +1,8 @@
-/** Deleting from the front of a partition, a bounded number of records a transaction, so that writers and readers get their turns. */
+/**
+ * Deleting from the front of a partition, a bounded number of records a transaction, so that writers and readers get their turns.
+ * The start moves record by record; a batch goes when its last record is below it.
+ */
+import { BATCH_MAX } from './batch-encoder.ts';
 import { turn } from '../embedded/records.ts';
 import type { Connection } from './connection.ts';
 import type { Statement } from './driver.ts';
@@ -6,7 +10,8 @@ import type { GroupTable } from './groups.ts';
 import type { Place, RecordTable } from './records.ts';
 import type { Topic } from './topics.ts';
 
-const BATCH_RECORDS = 1000;
+/** Not below the size of a batch, or none would go. */
+const RECORDS = BATCH_MAX.records;
 
 export class Retention {
   readonly #connection: Connection;
@@ -49,20 +54,17 @@ export class Retention {
   #deleteSome(place: Place, before: number): boolean {
     const first = this.#records.first(place);
     if (first === undefined || first >= before) return false;
-    this.#records.deleteBelow(place, Math.min(before, first + BATCH_RECORDS));
-    return first + BATCH_RECORDS < before;
+    this.#records.deleteBelow(place, Math.min(before, first + RECORDS));
+    return first + RECORDS < before;
   }
 
   #retainSome(topic: Topic, place: Place, oldest: number): number {
     const { start, end } = this.#records.bounds(place);
     const bound = Math.min(end, this.#groups.lowestPosition(topic, place.partition) ?? end);
-    const rows = this.#records.times(place, start, bound, BATCH_RECORDS);
-    const fresh = rows.findIndex(({ timestamp }) => timestamp >= oldest);
-    const count = fresh < 0 ? rows.length : fresh;
-    const last = rows[count - 1];
-    if (!last) return 0;
-    this.#records.deleteBelow(place, last.offset + 1);
-    this.#setStart.run(last.offset + 1, place.id);
-    return count;
+    const kept = this.#records.firstKept(place, { from: start, bound, oldest, most: RECORDS });
+    if (kept === start) return 0;
+    this.#records.deleteBelow(place, kept);
+    this.#setStart.run(kept, place.id);
+    return kept - start;
   }
 }

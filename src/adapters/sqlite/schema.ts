@@ -6,14 +6,15 @@ import type { Database } from './driver.ts';
 
 /** `VLNC`, at byte 68 of the file. */
 export const APPLICATION_ID = 0x564c4e43;
-/** `user_version`. A change that older programs cannot read raises it. */
-export const SCHEMA_VERSION = 1;
+/** `user_version`. A change that older programs cannot read raises it. 1 had a row for each record. */
+export const SCHEMA_VERSION = 2;
 
 const HEADER = { bytes: 100, magic: 'SQLite format 3\0', pageSize: 16, pages: 28, application: 68 };
 
 /**
  * Partitions carry their ends, so that an offset is never given twice, also after all records were trimmed; `largest` is the size
- * of the largest record ever appended. Their records stand in tables of their own, see {@link recordsTable}. A claim belongs to a member and dies with it; epochs stay.
+ * of the largest batch ever appended, bytes. Their records stand in tables of their own, see {@link recordsTable}. A claim belongs
+ * to a member and dies with it; epochs stay.
  */
 const TABLES = `
 CREATE TABLE topics (
@@ -44,13 +45,14 @@ CREATE TABLE positions (
 `;
 
 /**
- * The table of a partition's records: its name and how it is made. One table for all partitions would be written in the middle, where
+ * The table of a partition's records: its name and how it is made. A row is a batch: offset of its first record, how many records,
+ * their latest timestamp, and the records in the form of `batch-encoder.ts`. Offsets have no gaps, so batches neither. One table for all partitions would be written in the middle, where
  * pages split: by bench/log.ts that takes twice the time a record, and with values above 1 KB three times and double the space.
  */
 export function recordsTable(partition: number): { readonly name: string; readonly make: string } {
   const name = `records_${partition}`;
   const columns =
-    'offset INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, key BLOB, value BLOB, headers BLOB';
+    'base INTEGER PRIMARY KEY, count INTEGER NOT NULL, newest INTEGER NOT NULL, records BLOB NOT NULL';
   return { name, make: `CREATE TABLE ${name} (${columns}) STRICT` };
 }
 
@@ -93,17 +95,17 @@ export function markFile(db: Database): void {
 /**
  * Makes the tables where they are missing. To be called in a write transaction.
  *
- * @throws LOG_VERSION the file was written by a newer Valence
+ * @throws LOG_VERSION the file was written by another Valence
  */
 export function ensureTables(db: Database, file: string): void {
   const version = readVersion(db);
-  if (version > SCHEMA_VERSION)
+  if (version === SCHEMA_VERSION) return;
+  if (version !== 0)
     throw new ValenceError(
       'LOG_VERSION',
-      `The log ${file} has format ${version}; this program knows up to ${SCHEMA_VERSION}. Use the newer Valence, or another file.`,
+      `The log ${file} has format ${version}, this program reads and writes ${SCHEMA_VERSION}. Use the ${version > SCHEMA_VERSION ? 'newer' : 'older'} Valence for it, or start a new log in another file.`,
       { file, expected: SCHEMA_VERSION, got: version },
     );
-  if (version === SCHEMA_VERSION) return;
   db.exec(TABLES);
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }

@@ -50,7 +50,7 @@ async function run(context: Context, path: string): Promise<void> {
       delay: config.delay,
     });
     let rows = 0;
-    for await (const batch of labelledRows(context, path)) {
+    for await (const batch of labelledRows(context, path, kind === config.models[0])) {
       evaluation.add(batch);
       rows += batch.length;
       out.status(`${kind}: ${count(rows)} rows`);
@@ -70,14 +70,16 @@ async function classesOf(context: Context, path: string): Promise<ClassOptions> 
     return { declared: labels, ...map, maxClasses: Number.MAX_SAFE_INTEGER };
   const met = new Set<string>();
   const mapped = new Map(labelMap);
-  for await (const batch of labelledRows(context, path))
+  for await (const batch of labelledRows(context, path, false))
     for (const { label } of batch) if (label !== undefined) met.add(mapped.get(label) ?? label);
   return { ...inferClasses(met), ...map };
 }
 
+/** Rows of the file; those that are left out are told of in one pass only. */
 async function* labelledRows(
   { config, origins, surroundings, out }: Context,
   path: string,
+  tell: boolean,
 ): AsyncGenerator<readonly EvaluationRow[]> {
   const options: ReadRowsOptions = {
     path,
@@ -90,7 +92,7 @@ async function* labelledRows(
     yield batch.flatMap((row): EvaluationRow[] => {
       if (row.kind === 'text')
         return [{ text: row.text, label: row.label === undefined ? undefined : String(row.label) }];
-      if (row.kind === 'refused') out.note(`warning: ${row.error.message}; left out`);
+      if (row.kind === 'refused' && tell) out.note(`warning: ${row.error.message}; left out`);
       return [];
     });
 }

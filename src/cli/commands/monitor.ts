@@ -37,22 +37,23 @@ async function run(context: Context): Promise<number> {
       untilEnd: config.once,
       signal: surroundings.signal,
     })) {
-      const changed = new Set<string>();
       for (const record of records) {
         const result = resultOf(record);
         if (result?.type !== 'metrics') continue;
         metrics.add(result);
-        changed.add(result.model);
-      }
-      for (const model of metrics.all()) {
-        if (!changed.has(model.model)) continue;
-        if (!config.once) await figures(context, model);
+        // After each record, so that what fires does not depend on how many came at once.
+        const model = config.once ? undefined : metrics.of(result.model);
+        if (model === undefined) continue;
+        await figures(context, model);
         for (const alert of watch.evaluate(model)) await tell(context, alert);
       }
     }
   });
   if (!config.once) return EXIT.done;
-  for (const model of metrics.all()) await report(context, model);
+  for (const model of metrics.all()) {
+    await report(context, model);
+    for (const alert of watch.evaluate(model)) await tell(context, alert);
+  }
   if (metrics.models.length === 0) context.out.note('no metrics in the results topic yet');
   return watch.firing > 0 ? EXIT.failed : EXIT.done;
 }

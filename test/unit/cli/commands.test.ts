@@ -238,8 +238,8 @@ describe('monitor --once', () => {
     const low = await cli.run(['monitor', '--once', '--threshold', 'cumulative.accuracy>=1']);
     expect(low.code).toBe(1);
     expect(low.values).toMatchObject([
-      { type: 'alert', rule: 'cumulative.accuracy>=1', state: 'firing' },
       { type: 'metrics' },
+      { type: 'alert', rule: 'cumulative.accuracy>=1', state: 'firing' },
     ]);
     expect((await cli.run(['topics', 'describe'])).stdout).toBe(before.stdout);
   });

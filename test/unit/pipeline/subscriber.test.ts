@@ -215,6 +215,22 @@ describe('several partitions', () => {
   });
 });
 
+test('what is past its retention and was folded is deleted', async () => {
+  const log = await newLog();
+  const day = 24 * 3_600_000;
+  await log.append(
+    TOPICS.source,
+    [8, 8, 1].map((days, i) => ({
+      key: `r-${i}`,
+      value: JSON.stringify(record(i)),
+      timestamp: Date.now() - days * day,
+    })),
+  );
+  expect(await subscribe(log)).toMatchObject({ records: 3 });
+  expect((await log.describeTopic(TOPICS.source))?.partitions).toEqual([{ start: 2, end: 3 }]);
+  await log.close();
+});
+
 describe('stops before it learns on doubtful state', () => {
   test('when topics differ in their partitions', async () => {
     const log = new MemoryEventLog(new MemoryStore());

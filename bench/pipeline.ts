@@ -1,0 +1,148 @@
+/**
+ * The embedded pipeline end to end, as users run it: `publish`, then `subscribe --until-end` on the backlog, then `evaluate`, each
+ * in a new process on a new file; River in the same run.
+ *
+ *   npm run build && node --import tsx bench/pipeline.ts
+ *
+ * Rates leave out the start of Node (about 0.2 s, in the last column) and include everything after it: opening the log, the claim,
+ * compiling what runs hot. `subscribe` reads, folds, writes results with headers and deltas, and commits. The profiles come from
+ * one further run of each.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { valence, warnIfStale } from './command.ts';
+import { tweets, TWEETS } from './data.ts';
+import { timeByPart } from './profile.ts';
+import { PYTHON, runRiver } from './river.ts';
+import { median, printHeading, printTable, rounded, spread } from './table.ts';
+
+const ROUNDS = 3;
+/** Bernoulli is River's formula over the whole vocabulary at each question: so many records show it. */
+const BERNOULLI_RECORDS = 5000;
+
+interface Measured {
+  readonly recordsPerSecond: number;
+  /** Of the whole process. */
+  readonly seconds: number;
+}
+
+function publish(path: string, log: string, nodeArgs: readonly string[] = []): Measured {
+  const { stdout, seconds } = valence(['publish', path, '--log', log, '--json'], nodeArgs);
+  const summary: { acked: number; seconds: number } = JSON.parse(stdout);
+  return { recordsPerSecond: summary.acked / summary.seconds, seconds };
+}
+
+interface LogLine {
+  readonly msg: string;
+  readonly time: string;
+  /** Of a chunk: where the next begins. */
+  readonly to?: number;
+}
+
+/**
+ * From the log line `started`, before anything is claimed, to `stopped`; and the second half of the records by itself, when what
+ * runs hot is compiled.
+ */
+function subscribe(
+  log: string,
+  nodeArgs: readonly string[] = [],
+): Measured & { readonly secondHalf: number } {
+  const args = ['subscribe', '--until-end', '--log', log, '--json', '--log-level', 'debug'];
+  const { stdout, stderr, seconds } = valence(args, nodeArgs);
+  const { records, predictions }: { records: number; predictions: number } = JSON.parse(stdout);
+  if (predictions !== TWEETS) throw new Error(`${predictions} predictions of ${TWEETS} records`);
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  const events = lines.map((line): LogLine => JSON.parse(line));
+  const timeOf = (event: LogLine | undefined): number => Date.parse(event?.time ?? '');
+  const at = (message: string): number => timeOf(events.find(({ msg }) => msg === message));
+  const chunks = events.filter(({ to }) => to !== undefined);
+  const middle = chunks[chunks.length >> 1];
+  const last = chunks.at(-1);
+  return {
+    recordsPerSecond: (records / (at('stopped') - at('started'))) * 1000,
+    secondHalf: (((last?.to ?? 0) - (middle?.to ?? 0)) / (timeOf(last) - timeOf(middle))) * 1000,
+    seconds,
+  };
+}
+
+function evaluate(path: string, kind: string): Measured & { readonly accuracy: number } {
+  const { stdout, seconds } = valence(['evaluate', path, '--model', kind, '--json']);
+  const report: { docsPerSecond: number; accuracy: number } = JSON.parse(stdout);
+  return { recordsPerSecond: report.docsPerSecond, seconds, accuracy: report.accuracy };
+}
+
+function firstLines(path: string, count: number, folder: string): string {
+  const short = join(folder, 'short.jsonl');
+  writeFileSync(short, readFileSync(path, 'utf8').split('\n').slice(0, count).join('\n'));
+  return short;
+}
+
+function profileOf(folder: string, run: (nodeArgs: readonly string[]) => unknown): void {
+  run(['--cpu-prof', '--cpu-prof-dir', folder]);
+  const parts = timeByPart(folder);
+  const total = parts.reduce((sum, [, seconds]) => sum + seconds, 0);
+  printTable(
+    ['part', '>us/record', '>share'],
+    parts.map(([part, seconds]) => [
+      part,
+      ((seconds / TWEETS) * 1e6).toFixed(2),
+      `${((seconds / total) * 100).toFixed(1)} %`,
+    ]),
+  );
+}
+
+function main(folder: string): void {
+  const { path, note } = tweets(folder);
+  const short = firstLines(path, BERNOULLI_RECORDS, folder);
+  const kinds = ['multinomial', 'complement', 'majority', 'no-change', 'bernoulli'];
+  const runs = new Map<string, Measured[]>();
+  const add = (what: string, measured: Measured): void => {
+    runs.set(what, [...(runs.get(what) ?? []), measured]);
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    const log = `sqlite:${join(folder, `round-${round}.db`)}`;
+    add('publish', publish(path, log));
+    const backlog = subscribe(log);
+    add('subscribe, multinomial', backlog);
+    add('  its second half', { ...backlog, recordsPerSecond: backlog.secondHalf });
+    for (const kind of kinds)
+      add(`evaluate, ${kind}`, evaluate(kind === 'bernoulli' ? short : path, kind));
+  }
+  const river = runRiver(path, 'MultinomialNB');
+  const head = ['what', '>records/s: median (range)', '>River x', '>process s'];
+  const rows = [...runs].map(([what, measured]) => {
+    const rates = measured.map(({ recordsPerSecond }) => recordsPerSecond);
+    const ratio =
+      river !== undefined && what.includes('multinomial')
+        ? (median(rates) / river.recordsPerSecond).toFixed(1)
+        : '';
+    const seconds = median(measured.map((one) => one.seconds)).toFixed(2);
+    return [what, spread(rates), ratio, seconds];
+  });
+  if (river !== undefined)
+    rows.push([
+      `River ${river.river} MultinomialNB, Python ${river.python}, texts already parsed`,
+      rounded(river.recordsPerSecond),
+      '1.0',
+      '',
+    ]);
+  console.log(`${note}; medians of ${ROUNDS}, a process and a file each; River once (${PYTHON})`);
+  console.log(`bernoulli: the first ${rounded(BERNOULLI_RECORDS)} records`);
+  printTable(head, rows);
+
+  const log = `sqlite:${join(folder, 'profile.db')}`;
+  console.log('\npublish, where the time goes (profiled, the start of Node included):');
+  profileOf(join(folder, 'publish'), (nodeArgs) => publish(path, log, nodeArgs));
+  console.log('\nsubscribe, likewise:');
+  profileOf(join(folder, 'subscribe'), (nodeArgs) => subscribe(log, nodeArgs));
+}
+
+printHeading('@photostructure/sqlite', 'zod');
+warnIfStale();
+const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
+try {
+  main(folder);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
