@@ -113,6 +113,7 @@ export class LogClient {
         const value = readJson(decoder, record.value);
         const parsed = topic.schema.safeParse(value);
         // The value as it stands, not as parsed: schemas drop keys such as `__proto__`, which may be a class.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the schema has just accepted it
         if (parsed.success) yield { ...record, value: value as T };
       }
     }
