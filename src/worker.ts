@@ -14,27 +14,27 @@ export const EXIT = { done: 0, failed: 1, misuse: 2, interrupted: 130 } as const
 /** How long a worker may take to leave after a signal, ms. */
 const GRACE_MS = 10_000;
 
-/** What the person who runs the command can do. */
+/** What the person who runs the command can do, where the message does not say it. */
 const HINTS: Readonly<Record<ErrorCode, string>> = {
   CONFIG_INVALID: '',
   TOPIC_MISMATCH: 'See `valence topics check`.',
   NOT_FOUND: '',
   RECORD_INVALID: '',
   TEXT_TOO_LONG: '',
-  LABEL_UNKNOWN: 'Raise --max-classes, or map labels with --label-map.',
+  LABEL_UNKNOWN: '',
   MODEL_UNKNOWN: '',
   LOG_UNAVAILABLE: 'See `valence doctor`; starting again is safe.',
   EPOCH_FENCED: 'Another worker took over; starting again is safe.',
   COMMIT_UNKNOWN: 'Starting again is safe: the log knows where to go on.',
-  LOG_CORRUPT: 'Restore the file from a copy, or use another --log.',
-  LOG_READ_ONLY: 'Give this user write access to the file and its folder, or use another --log.',
-  LOG_FULL: 'Free some disk space and start again: nothing was lost.',
-  LOG_VERSION: 'Use the version of Valence that wrote the log, or a newer one.',
+  LOG_CORRUPT: '',
+  LOG_READ_ONLY: '',
+  LOG_FULL: '',
+  LOG_VERSION: '',
   SNAPSHOT_CORRUPT: 'Delete the snapshot: the model topic has the truth.',
   DELTA_CORRUPT: 'Rebuild the model from the source topic under another --pipeline.',
-  DELTA_GAP: 'Rebuild the model from the source topic under another --pipeline.',
-  SOURCE_TRUNCATED: 'Begin anew under another --pipeline.',
-  MODEL_MISMATCH: 'Use the model and analyzer it was learned with, or another --pipeline.',
+  DELTA_GAP: '',
+  SOURCE_TRUNCATED: '',
+  MODEL_MISMATCH: '',
 };
 
 /** 2 for what the operator has to put right, else 1. */

@@ -215,8 +215,7 @@ const DRIFT: DriftResult = {
 
 const DEAD_LETTER_HEADERS: DeadLetterHeaders = {
   '__streams.errors.exception': 'ValenceError',
-  '__streams.errors.message':
-    'text: Invalid input: expected string, received number (came: a number)',
+  '__streams.errors.message': 'text: expected a string (came: a number)',
   '__streams.errors.stacktrace': '',
   '__streams.errors.topic': 'sentiment.source',
   '__streams.errors.partition': '0',

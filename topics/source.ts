@@ -12,25 +12,32 @@ export const MAX_ID_LENGTH = 256;
 export const MAX_LABEL_LENGTH = 64;
 
 const Id = z
-  .union([z.string().max(MAX_ID_LENGTH), z.number()])
+  .union([z.string().max(MAX_ID_LENGTH), z.number()], {
+    error: 'expected a string of at most 256 characters, or a number',
+  })
   .describe('stable: a text sent twice keeps its id; at most 256 characters');
 const Label = z
-  .union([z.string().max(MAX_LABEL_LENGTH), z.number(), z.boolean()])
+  .union([z.string().max(MAX_LABEL_LENGTH), z.number(), z.boolean()], {
+    error:
+      'expected a string of at most 64 characters, a number or a boolean; null where it is not known',
+  })
   .describe('class of the text, at most 64 characters; numbers and booleans are made strings');
 const Ts = z
   .union([z.string().max(64), z.number()])
   .describe('when the text was written; carried to results verbatim, never used as a clock');
 const ModelName = z
-  .string()
-  .max(64)
+  .string({ error: 'expected the name of a model, a string' })
+  .max(64, { error: 'expected the name of a model, at most 64 characters' })
   .describe('addresses one named model of the pipeline; absent: all of them');
 
 export const TextRecord = z
   .object({
     id: Id.nullish().describe('missing: `<topic>/<partition>/<offset>`'),
-    text: z.string().describe('the document, at most 262,144 UTF-8 bytes'),
+    text: z
+      .string({ error: 'expected a string' })
+      .describe('the document, at most 262,144 UTF-8 bytes'),
     label: Label.nullish().describe('absent, null or "": the label is not known (yet)'),
-    ts: Ts.nullish(),
+    ts: Ts.nullish().catch(undefined),
     attributes: z
       .record(z.string(), z.unknown())
       .nullish()
@@ -45,7 +52,7 @@ export const LabelRecord = z
   .object({
     id: Id.describe('id of the text that the label belongs to'),
     label: Label.nullable().describe('null withdraws the label'),
-    ts: Ts.nullish(),
+    ts: Ts.nullish().catch(undefined),
     model: ModelName.nullish(),
   })
   .describe('the label of an earlier (or later) text');

@@ -140,7 +140,7 @@ function recordRow(line: JsonObject, place: Place, raw: string): Row {
   if (text !== undefined && isTooLong(text)) {
     return refusal('TEXT_TOO_LONG', place, TOO_LONG, rawOf(raw));
   }
-  return { kind: 'record', ...place, key: isBlank(key) ? null : key, value, headers: pairs };
+  return { kind: 'record', ...place, key: isBlank(key) ? idOf(value) : key, value, headers: pairs };
 }
 
 /** `{name: value}`, `{name: [value, value]}` or `[[name, value]]`; undefined: something else. */
@@ -194,4 +194,10 @@ function number(value: unknown): string | number {
 
 function invalid(place: Place, line: string, message: string): Row {
   return refusal('RECORD_INVALID', place, message, rawOf(line));
+}
+
+/** Key of a record that brings none: its id, so that a text and its label meet in one partition. */
+function idOf(value: object): string | null {
+  const id: unknown = Object.hasOwn(value, 'id') ? Reflect.get(value, 'id') : undefined;
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : null;
 }

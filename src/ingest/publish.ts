@@ -115,6 +115,8 @@ export async function publish(options: PublishOptions): Promise<PublishSummary> 
   const totalBytes = facts?.gzip === false ? facts.sizeBytes : undefined;
   const progress = (): PublishProgress => ({ ...counts, ...appender.counts, totalBytes });
   if (facts !== undefined && known !== undefined && isComplete(known, facts, limit)) {
+    // A named column that is not there is told of all the same.
+    for await (const rows of readRows({ ...options, batchRows: 1 })) if (rows.length > 0) break;
     counts.done = true;
     return { ...progress(), name, alreadyPublished: true, resumedAfter };
   }

@@ -16,6 +16,7 @@ import {
 import { createExtractor } from '../core/text/extractor.ts';
 import { createModel, parseModelKind } from '../core/models/registry.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
+import { ValenceError } from '../errors.ts';
 import { builtInCovers, ClassRules, inferOrder, type ClassOptions } from './classes.ts';
 
 export interface EvaluationRow {
@@ -68,6 +69,7 @@ export class Evaluation {
   readonly #scorer: Scorer;
   readonly #delay: number;
   readonly #open: Question[] = [];
+  readonly #appended = new Set<string>();
   readonly #features = new FeatureBuffer();
   readonly #now: () => number;
   #answered = 0;
@@ -124,7 +126,7 @@ export class Evaluation {
     const answer = this.#model.predict(features);
     this.#options.onPrediction?.(row, answer);
     if (label !== undefined) {
-      const truth = this.#classes.resolve(label);
+      const truth = this.#class(label);
       if (this.#delay === 0) {
         this.#score(truth, answer, this.#scorer.baselineAnswer());
         this.#learn(truth, this.#extractor.keep(), row);
@@ -143,6 +145,20 @@ export class Evaluation {
       });
     }
     this.#answerUpTo(row - this.#delay);
+  }
+
+  /** @throws LABEL_UNKNOWN it would be one class more than there may be */
+  #class(label: string): string {
+    const resolved = this.#classes.resolve(label);
+    if (this.#classes.isDeclared(resolved) || this.#appended.has(resolved)) return resolved;
+    if (!this.#classes.hasRoom(this.#appended.size)) {
+      throw new ValenceError(
+        'LABEL_UNKNOWN',
+        `row ${this.#rows}: its label would be class number ${this.#classes.maxClasses + 1}; map labels with --label-map`,
+      );
+    }
+    this.#appended.add(resolved);
+    return resolved;
   }
 
   /** Answers the questions of all rows up to this one. */
@@ -176,6 +192,9 @@ export class Evaluation {
   }
 }
 
+/** Classes that are taken from a file by themselves: figures grow with their square. */
+export const MOST_INFERRED = 100;
+
 /**
  * Classes of a file whose labels nobody declared, and how to read them: the built-in map applies only if it knows every label.
  *
@@ -183,6 +202,12 @@ export class Evaluation {
  */
 export function inferClasses(labels: Iterable<string>): ClassOptions {
   const met = new Set(labels);
+  if (met.size > MOST_INFERRED) {
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `the labels name ${met.size} different classes, more than ${MOST_INFERRED}; is it the right column? Name the classes that count with --labels`,
+    );
+  }
   const declared = inferOrder(met);
   const maxClasses = Math.max(32, declared.length);
   if (declared.length >= 2) return { declared, maxClasses };

@@ -3,6 +3,7 @@
  * it stood; deltas that this process wrote itself come back and are skipped, being covered.
  */
 import type { EventLog } from '../ports/event-log.ts';
+import { ValenceError } from '../errors.ts';
 import { readDelta, type ReadDelta } from './delta.ts';
 import type { PipelineState } from './state.ts';
 
@@ -20,30 +21,15 @@ export class ModelFollower {
     this.#next = state.positions.map(() => 0);
   }
 
-  /**
-   * Reads a partition's deltas that are there now, up to `until` (an offset of the model topic; default: all).
-   *
-   * @param onDelta also called for deltas that were covered already
-   */
-  async catchUp(
-    partition: number,
-    options: { readonly until?: number; readonly onDelta?: (delta: ReadDelta) => void } = {},
-  ): Promise<void> {
-    for (;;) {
-      const from = this.#next[partition] ?? 0;
-      if (options.until !== undefined && from >= options.until) return;
-      const batch = await this.#log.read(this.#topic, partition, { from, maxRecords: 500 });
-      for (const { value, offset } of batch.records) {
-        if (options.until !== undefined && offset >= options.until) return;
-        if (value !== null) {
-          const delta = readDelta(value);
-          this.#state.apply(delta);
-          options.onDelta?.(delta);
-        }
-        this.#next[partition] = offset + 1;
-      }
-      this.#next[partition] = Math.max(this.#next[partition] ?? 0, batch.next);
-      if (batch.next >= batch.end) return;
+  /** Takes in the deltas of a partition that are there now. */
+  async catchUp(partition: number, onDelta?: (delta: ReadDelta) => void): Promise<void> {
+    const from = this.#next[partition] ?? 0;
+    const deltas = readDeltas(this.#log, this.#topic, partition, { from, state: this.#state });
+    for await (const { delta, next } of deltas) {
+      // Two that read at once apply in the same order: what one took in is covered for the other.
+      this.#state.apply(delta);
+      this.#next[partition] = Math.max(this.#next[partition] ?? 0, next);
+      onDelta?.(delta);
     }
   }
 
@@ -53,9 +39,37 @@ export class ModelFollower {
       if (!except.has(partition)) await this.catchUp(partition);
     }
   }
+}
 
-  /** Starts a partition again from its first delta: a new owner needs the events as well. */
-  rewind(partition: number): void {
-    this.#next[partition] = 0;
+/**
+ * The deltas of a partition in their order, up to the end of now or `until` (an offset of the model topic).
+ *
+ * @throws DELTA_GAP the topic no longer begins with the partition's first delta, and nothing says what was in it
+ */
+export async function* readDeltas(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  options: { readonly from: number; readonly until?: number; readonly state: PipelineState },
+): AsyncGenerator<{ readonly delta: ReadDelta; readonly next: number }, void, undefined> {
+  const { from, until = Number.POSITIVE_INFINITY, state } = options;
+  if (from === 0 && state.positions[partition] === undefined) {
+    const start = (await log.describeTopic(topic))?.partitions[partition]?.start ?? 0;
+    if (start > 0) {
+      throw new ValenceError(
+        'DELTA_GAP',
+        `the first ${start} records of ${topic}/${partition} are gone, and what they taught with them; use another --pipeline`,
+        { partition },
+      );
+    }
+  }
+  for (let next = from; next < until;) {
+    const batch = await log.read(topic, partition, { from: next, maxRecords: 500 });
+    for (const { value, offset } of batch.records) {
+      if (offset >= until) return;
+      if (value !== null) yield { delta: readDelta(value), next: offset + 1 };
+    }
+    next = batch.next;
+    if (next >= batch.end) return;
   }
 }

@@ -52,11 +52,9 @@ export async function loadModel(options: {
   for (const partition of ranges.keys()) {
     const fold =
       options.carry === undefined ? undefined : new PartitionFold(state, partition, options.carry);
-    await follower.catchUp(partition, {
-      onDelta: (delta) => {
-        deltas[partition] = (deltas[partition] ?? 0) + 1;
-        fold?.replay(delta);
-      },
+    await follower.catchUp(partition, (delta) => {
+      deltas[partition] = (deltas[partition] ?? 0) + 1;
+      fold?.replay(delta);
     });
     if (fold !== undefined) carries.push(fold.snapshot());
   }

@@ -104,7 +104,7 @@ export class ResultRecords {
   origin(record: LogRecord, ts: string | number | undefined): Origin {
     return {
       offset: record.offset,
-      ts: ts ?? new Date(record.timestamp).toISOString(),
+      ts: ts ?? isoTime(record.timestamp),
       traceparent:
         record.headers.length === 0 ? undefined : headerText(record.headers, 'traceparent'),
     };
@@ -301,4 +301,12 @@ export class ResultRecords {
     }
     this.#json.raw(json);
   }
+}
+
+/** Last moment that a Date knows, ms. */
+const LAST_MS = 8.64e15;
+
+/** ISO 8601 of a log's timestamp; one beyond all dates, as a producer that stamps nanoseconds gives it, stays a number. */
+function isoTime(ms: number): string | number {
+  return Math.abs(ms) <= LAST_MS ? new Date(ms).toISOString() : ms;
 }

@@ -14,7 +14,7 @@ import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
 import { crashPoint } from '../crash-point.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from './fold.ts';
-import { ModelFollower } from './follower.ts';
+import { ModelFollower, readDeltas } from './follower.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
 
 /** What the subscriber tells of its work; for logs, health and live views. */
@@ -78,6 +78,8 @@ const CHUNK_BYTES = 1 << 20;
 const IDLE_MS = 1000;
 /** How often records past their topic's retention are deleted, ms. */
 const RETAIN_MS = 60_000;
+/** Results that a new owner looks through for the last metrics records. */
+const MOST_LOOKED_BACK = 100_000;
 /** How often `--until-end` looks whether another owner has got there, ms. */
 const WATCH_MS = 50;
 
@@ -211,9 +213,9 @@ class Subscriber {
   /** One claim of one partition, from restore to release. */
   async #serve(owned: OwnedPartition): Promise<void> {
     const { partition } = owned;
-    const fold = await this.#restore(owned);
     this.#owned.add(partition);
     try {
+      const fold = await this.#restore(owned);
       let idle = false;
       while (!owned.signal.aborted) {
         const from = this.#state.positions[partition] ?? 0;
@@ -285,12 +287,18 @@ class Subscriber {
     const { partition } = owned;
     const started = this.#now();
     const fold = new PartitionFold(this.#state, partition, this.#foldOptions);
-    this.#follower.rewind(partition);
-    await this.#follower.catchUp(partition, {
-      until: owned.fence,
-      onDelta: (delta) => fold.replay(delta),
-    });
-    await this.#follower.catchUpOthers(new Set([partition, ...this.#owned]));
+    // From the first delta, whatever the follower has read: the carry needs the events of all.
+    const state = this.#state;
+    const until = owned.fence;
+    for await (const { delta } of readDeltas(this.#log, this.#topics.model, partition, {
+      from: 0,
+      until,
+      state,
+    })) {
+      state.apply(delta);
+      fold.replay(delta);
+    }
+    await this.#follower.catchUpOthers(this.#owned);
     const source = await this.#log.describeTopic(this.#topics.source);
     const range = source?.partitions[partition] ?? { start: 0, end: 0 };
     const position = (this.#state.positions[partition] ??= range.start);
@@ -316,19 +324,36 @@ class Subscriber {
   /** By model: scored records in the newest metrics record among the last results of the partition. */
   async #reported(partition: number): Promise<ReadonlyMap<string, number>> {
     const topic = await this.#log.describeTopic(this.#topics.results);
-    const end = topic?.partitions[partition]?.end ?? 0;
+    const { start = 0, end = 0 } = topic?.partitions[partition] ?? {};
     const reported = new Map<string, number>();
-    const back = 4 * this.#foldOptions.metricsEvery * this.#state.models.length + 64;
-    let from = Math.max(0, end - back);
-    for (;;) {
-      const batch = await this.#log.read(this.#topics.results, partition, { from });
-      for (const { value } of batch.records) {
-        const result: unknown = value === null ? null : JSON.parse(new TextDecoder().decode(value));
-        if (isMetrics(result)) reported.set(result.model, result.scored);
-      }
-      if (batch.next >= batch.end) return reported;
-      from = batch.next;
+    // Backwards in growing steps: metrics are usually near the end, but texts without labels may stand behind them.
+    let until = end;
+    for (let back = 1024; until > start && end - until < MOST_LOOKED_BACK; back *= 4) {
+      const from = Math.max(start, end - back);
+      const found = await this.#metricsBetween(partition, from, until);
+      for (const [model, scored] of found) if (!reported.has(model)) reported.set(model, scored);
+      if (reported.size === this.#state.models.length) break;
+      until = from;
     }
+    return reported;
+  }
+
+  async #metricsBetween(
+    partition: number,
+    from: number,
+    until: number,
+  ): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>();
+    for (let next = from; next < until;) {
+      const batch = await this.#log.read(this.#topics.results, partition, { from: next });
+      for (const { value, offset } of batch.records) {
+        const result = offset < until ? readJson(value) : undefined;
+        if (isMetrics(result)) found.set(result.model, result.scored);
+      }
+      if (batch.next <= next) break;
+      next = batch.next;
+    }
+    return found;
   }
 
   async #last(partition: number, position: number): Promise<LogRecord | undefined> {
@@ -377,6 +402,15 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 async function reportIdle(owned: OwnedPartition, fold: PartitionFold): Promise<void> {
   const records = fold.idle();
   if (records.length > 0) await owned.transact({ records, position: undefined });
+}
+
+/** Undefined: no JSON. The topic may be shared with somebody else. */
+function readJson(value: Uint8Array | null): unknown {
+  try {
+    return value === null ? undefined : JSON.parse(new TextDecoder().decode(value));
+  } catch {
+    return undefined;
+  }
 }
 
 function isMetrics(value: unknown): value is { readonly model: string; readonly scored: number } {

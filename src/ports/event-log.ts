@@ -187,7 +187,7 @@ export interface EventLog {
 
   /**
    * Joins the group and runs `handler` once for each partition it is given, concurrently, until `signal` aborts. When a handler
-   * ends with an error whose recovery is `reclaim`, the partition is claimed again after a backoff; any other error ends `own`
+   * ends with an error whose recovery is `reclaim`, or for a while `retry`, the partition is claimed again after a backoff; any other error ends `own`
    * with it, after the other handlers have been told to finish. A handler that returns by itself releases its partition for
    * good. Resolves when every handler has ended and the group has been left.
    */

@@ -15,8 +15,10 @@ describe('exit codes', () => {
 
 describe('the last line', () => {
   test('has code, message and what to do', () => {
-    expect(failureLines('valence', new ValenceError('LOG_FULL', 'no space left'))).toEqual([
-      'valence: LOG_FULL: no space left. Free some disk space and start again: nothing was lost.',
+    expect(
+      failureLines('valence', new ValenceError('LOG_UNAVAILABLE', 'the file is locked')),
+    ).toEqual([
+      'valence: LOG_UNAVAILABLE: the file is locked. See `valence doctor`; starting again is safe.',
     ]);
   });
 

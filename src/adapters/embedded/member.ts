@@ -3,7 +3,7 @@
  *
  *   beat ──► claimed ──► handler runs ──► released (returned when asked)
  *    ▲          lost ──► its signal aborts    declined (returned by itself: never again here)
- *    └── beat interval, or a change of the group, or the end of a handler      rests (reclaim error), then claimed again
+ *    └── beat interval, or a change of the group, or the end of a handler      rests (reclaim or retry), then claimed again
  *
  * A beat is one transaction of the store: renew my lease, drop the dead, plan the shares, claim. The loop decides nothing about
  * safety; the epoch check inside `transact` does.
@@ -60,7 +60,7 @@ type Handler = (owned: OwnedPartition) => Promise<void>;
 const REST_MS = { first: 100, most: 5000 };
 /** A claim that held this long ends the count of errors in a row, ms. */
 const STEADY_MS = 10_000;
-/** For how long beats may fail with an error that asks for a retry, ms. */
+/** For how long beats or a handler may fail with an error that asks for a retry, ms. */
 const PATIENCE_MS = 30_000;
 
 /** Runs a member until its signal aborts, every partition was declined, or something fails that a claim does not mend. */
@@ -79,13 +79,21 @@ interface Run {
   fenced: boolean;
 }
 
+/** A partition that is left alone for a while after errors in a row. */
+interface Rest {
+  readonly errors: number;
+  /** When the first of them came, and when the partition may be claimed again, ms of performance.now(). */
+  readonly since: number;
+  readonly until: number;
+}
+
 class Member {
   readonly #membership: Membership;
   readonly #options: MemberOptions;
   readonly #handler: Handler;
   readonly #runs = new Map<number, Run>();
   readonly #declined = new Set<number>();
-  readonly #rests = new Map<number, { readonly errors: number; readonly until: number }>();
+  readonly #rests = new Map<number, Rest>();
   readonly #ending = new AbortController();
   #nap = new AbortController();
   #failure: { readonly error: unknown } | undefined;
@@ -201,8 +209,10 @@ class Member {
       if (run.abort.signal.aborted) this.#rests.delete(partition);
       else this.#declined.add(partition);
     } catch (error) {
-      if (isValenceError(error) && error.recovery === 'reclaim') this.#rest(run);
-      else this.#fail(error);
+      const recovery = isValenceError(error) ? error.recovery : undefined;
+      const since = this.#rest(run);
+      const mayPass = recovery === 'retry' && performance.now() - since <= PATIENCE_MS;
+      if (recovery !== 'reclaim' && !mayPass) this.#fail(error);
     }
     // A release that fails is made good by the next claim, by `leave`, or by the end of the lease.
     const ours = await this.#membership.release(partition, epoch).catch(() => true);
@@ -211,13 +221,16 @@ class Member {
     this.#nap.abort();
   }
 
-  #rest(run: Run): void {
+  /** @returns when the errors in a row began */
+  #rest(run: Run): number {
     const { partition } = run.claim;
     const now = performance.now();
     const before = now - run.since > STEADY_MS ? undefined : this.#rests.get(partition);
     const errors = (before?.errors ?? 0) + 1;
     const ms = Math.min(REST_MS.most, REST_MS.first * 2 ** (errors - 1));
-    this.#rests.set(partition, { errors, until: now + ms * (0.5 + Math.random() / 2) });
+    const since = before?.since ?? now;
+    this.#rests.set(partition, { errors, since, until: now + ms * (0.5 + Math.random() / 2) });
+    return since;
   }
 
   /** A store that cannot be told is no reason to fail: the lease ends by itself. */

@@ -5,6 +5,7 @@
  * process is waited for a few milliseconds inside SQLite, then between turns of the event loop, so that leases are renewed and
  * signals heard meanwhile. Writers of one process take turns in the order of their calls.
  */
+import { statSync } from 'node:fs';
 import { ValenceError } from '../../errors.ts';
 import { pause } from '../embedded/member.ts';
 import { DatabaseSync, type Database, type Statement } from './driver.ts';
@@ -35,6 +36,7 @@ export class Connection {
   readonly #commit: Statement;
   readonly #rollback: Statement;
   readonly #dataVersion: Statement;
+  readonly #place: string;
   #lastWrite: Promise<unknown> = Promise.resolve();
   #writes = 0;
 
@@ -42,6 +44,7 @@ export class Connection {
     this.file = file;
     this.#db = db;
     this.#lockTimeoutMs = options.lockTimeoutMs;
+    this.#place = placeOf(file);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');
@@ -152,6 +155,8 @@ export class Connection {
   /** @throws the driver's error while the lock is held by others, so that it can be tried again */
   #tryWrite<T>(work: () => T): T {
     let step: 'work' | 'commit' = 'work';
+    // A file that was removed lives on for those who have it open: they would go on writing what nobody else can see.
+    if (placeOf(this.file) !== this.#place) throw removed(this.file);
     try {
       this.#begin.run();
     } catch (error) {
@@ -167,6 +172,20 @@ export class Connection {
       throw failureOf(error, this.file, step);
     }
   }
+}
+
+/** Which file stands at a path now; '' for none. */
+function placeOf(file: string): string {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found === undefined ? '' : `${found.dev}:${found.ino}`;
+}
+
+function removed(file: string): ValenceError {
+  return new ValenceError(
+    'LOG_CORRUPT',
+    `The log ${file} was removed or replaced while it was in use. Put the file back if you have it, then start again.`,
+    { file },
+  );
 }
 
 /** @throws CONFIG_INVALID the file lies where processes cannot share memory, as on network file systems */

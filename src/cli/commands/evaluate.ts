@@ -7,7 +7,7 @@ import {
   type EvaluationReport,
   type EvaluationRow,
 } from '../../pipeline/evaluate.ts';
-import type { ClassOptions } from '../../pipeline/classes.ts';
+import { DEFAULT_MAX_CLASSES, type ClassOptions } from '../../pipeline/classes.ts';
 import { ValenceError } from '../../errors.ts';
 import { command, type CommandContext } from '../command.ts';
 import { count, rate } from '../numbers.ts';
@@ -57,6 +57,8 @@ async function run(context: Context, path: string): Promise<void> {
     }
     out.status('');
     const report = evaluation.finish();
+    if (report.rows > 0 && report.learned === 0)
+      out.note(`nothing was scored: no row has a label in '${config.label}'; see --label`);
     if (out.json) await out.values([json(kind, path, report)]);
     else await out.lines([...text(kind, report, context), '']);
   }
@@ -67,7 +69,7 @@ async function classesOf(context: Context, path: string): Promise<ClassOptions> 
   const { labels, labelMap } = context.config;
   const map = labelMap.length === 0 ? {} : { labelMap: new Map(labelMap) };
   if (labels !== undefined)
-    return { declared: labels, ...map, maxClasses: Number.MAX_SAFE_INTEGER };
+    return { declared: labels, ...map, maxClasses: Math.max(DEFAULT_MAX_CLASSES, labels.length) };
   const met = new Set<string>();
   const mapped = new Map(labelMap);
   for await (const batch of labelledRows(context, path, false))

@@ -59,7 +59,8 @@ describe('NDJSON', () => {
           ['twice', 'b'],
         ],
       },
-      { key: null, value, headers: [['h', 'v']] },
+      // Without a key of its own, the id: a text and its label must meet.
+      { key: 'a', value, headers: [['h', 'v']] },
       { key: 'k', value, headers: [] },
     ]);
   });

@@ -149,3 +149,12 @@ test('classes that nobody declared come from the labels of the file', () => {
   expect(inferClasses(['positive'])).toMatchObject({ declared: ['negative', 'positive'] });
   expect(inferClasses([])).toMatchObject({ declared: ['negative', 'positive'] });
 });
+
+test('a file of very many classes is one clear error, not a table that grows with their square', () => {
+  const labels = Array.from({ length: 10_000 }, (_, i) => `c${i}`);
+  expect(() => inferClasses(labels)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  const evaluation = new Evaluation({ kind: 'multinomial', classes });
+  expect(() => evaluation.add(labels.map((label) => ({ text: 'soup', label })))).toThrow(
+    expect.objectContaining({ code: 'LABEL_UNKNOWN' }),
+  );
+});

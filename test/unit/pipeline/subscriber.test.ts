@@ -195,6 +195,23 @@ test('records that nobody can fold are in the dead-letter topic, whole, and the 
   await log.close();
 });
 
+test('a timestamp beyond all dates, as of a producer that stamps nanoseconds, is folded like any other', async () => {
+  const log = await newLog();
+  const timestamp = 8_640_000_000_000_001;
+  await log.append(TOPICS.source, [{ key: 'a', value: '{"text":"good"}', timestamp }]);
+  expect(await subscribe(log)).toMatchObject({ records: 1, predictions: 1 });
+  expect(await results(log)).toMatchObject([{ source: { ts: timestamp } }]);
+  await log.close();
+});
+
+test('a results topic that somebody else writes to as well is no obstacle', async () => {
+  const log = await newLog();
+  await log.append(TOPICS.results, [{ key: null, value: 'not json' }]);
+  await publish(log, [record(1)]);
+  expect(await subscribe(log)).toMatchObject({ records: 1 });
+  await log.close();
+});
+
 describe('several partitions', () => {
   test('two subscribers share them and teach one model', async () => {
     const store = new MemoryStore();
@@ -258,6 +275,17 @@ describe('stops before it learns on doubtful state', () => {
       code: 'SOURCE_TRUNCATED',
       fields: { position: 10, start: 15 },
     });
+    await log.close();
+  });
+
+  test('when the first deltas of the model topic are gone', async () => {
+    const log = await newLog();
+    await publish(log, [record(1)]);
+    await subscribe(log);
+    await publish(log, [record(2)]);
+    await subscribe(log);
+    await log.trim(TOPICS.model, 0, 1);
+    await expect(subscribe(log)).rejects.toMatchObject({ code: 'DELTA_GAP' });
     await log.close();
   });
 

@@ -24,7 +24,7 @@ describe('text records', () => {
     expect(requiredFields(TextRecord, TEXT as object)).toEqual(['text']);
   });
 
-  test.each(['id', 'text', 'label', 'ts', 'model'])(
+  test.each(['id', 'text', 'label', 'model'])(
     '%s of another kind is refused and named',
     (field) => {
       expect(refusals(TextRecord, broken(TEXT, field, WRONG))).toEqual([field]);
@@ -34,16 +34,21 @@ describe('text records', () => {
   test.each([
     ['id', 'x'.repeat(257)],
     ['label', 'x'.repeat(65)],
-    ['ts', 'x'.repeat(65)],
     ['model', 'x'.repeat(65)],
     ['text', null],
   ])('%s beyond its bound is refused and named', (field, value) => {
     expect(refusals(TextRecord, broken(TEXT, field, value))).toEqual([field]);
   });
 
-  test('attributes of another kind are dropped: they are never needed', () => {
-    expect(TextRecord.parse({ text: 'a', attributes: 'none' })).toEqual({ text: 'a' });
-  });
+  test.each(['none', 'x'.repeat(65), {}, true])(
+    'attributes and ts of another kind are dropped: they are never needed',
+    (other) => {
+      const attributes = typeof other === 'object' ? [] : other;
+      const ts = other === 'none' ? [] : other;
+      expect(TextRecord.parse({ text: 'a', attributes, ts })).toEqual({ text: 'a' });
+      expect(LabelRecord.parse({ id: 'a', label: null, ts })).toEqual({ id: 'a', label: null });
+    },
+  );
 });
 
 describe('label records', () => {
@@ -60,7 +65,7 @@ describe('label records', () => {
     expect(requiredFields(LabelRecord, LABEL as object)).toEqual(['id', 'label']);
   });
 
-  test.each(['id', 'label', 'ts', 'model'])('%s of another kind is refused and named', (field) => {
+  test.each(['id', 'label', 'model'])('%s of another kind is refused and named', (field) => {
     expect(refusals(LabelRecord, broken(LABEL, field, WRONG))).toEqual([field]);
   });
 
