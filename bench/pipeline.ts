@@ -40,6 +40,11 @@ interface LogLine {
   readonly to?: number;
 }
 
+/** ms since the epoch; NaN without an event. */
+function timeOf(event: LogLine | undefined): number {
+  return Date.parse(event?.time ?? '');
+}
+
 /**
  * From the log line `started`, before anything is claimed, to `stopped`; and the second half of the records by itself, when what
  * runs hot is compiled.
@@ -54,7 +59,6 @@ function subscribe(
   if (predictions !== TWEETS) throw new Error(`${predictions} predictions of ${TWEETS} records`);
   const lines = stderr.split('\n').filter((line) => line !== '');
   const events = lines.map((line): LogLine => JSON.parse(line));
-  const timeOf = (event: LogLine | undefined): number => Date.parse(event?.time ?? '');
   const at = (message: string): number => timeOf(events.find(({ msg }) => msg === message));
   const chunks = events.filter(({ to }) => to !== undefined);
   const middle = chunks[chunks.length >> 1];
@@ -105,7 +109,7 @@ function main(folder: string): void {
     add('publish', publish(path, log));
     const backlog = subscribe(log);
     add('subscribe, multinomial', backlog);
-    add('  its second half', { ...backlog, recordsPerSecond: backlog.secondHalf });
+    add('subscribe, its second half', { ...backlog, recordsPerSecond: backlog.secondHalf });
     for (const kind of kinds)
       add(`evaluate, ${kind}`, evaluate(kind === 'bernoulli' ? short : path, kind));
   }

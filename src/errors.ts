@@ -40,7 +40,7 @@ export const RECOVERY = {
   LOG_READ_ONLY: 'stop',
   /** No space left for the log. */
   LOG_FULL: 'stop',
-  /** The log was written by a newer version of Valence. */
+  /** The log was written by another version of Valence, whose format this one does not read. */
   LOG_VERSION: 'stop',
   /** A snapshot fails its checksum or its schema. */
   SNAPSHOT_CORRUPT: 'stop',

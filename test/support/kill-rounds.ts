@@ -21,13 +21,21 @@ import {
 const SUBSCRIBER_POINTS = ['staged', 'committed', 'merged'] as const;
 const PUBLISHER_POINTS = ['read', 'appended'] as const;
 
-/** At a named point, or after a while that is spread over start-up and work. */
-function randomDeath(random: () => number, points: readonly string[], spanMs: number): Death {
-  if (random() < 0.5) {
-    const point = points[Math.floor(random() * points.length)] ?? '';
-    return { at: `${point}:${1 + Math.floor(random() * 4)}` };
-  }
-  return { afterMs: 150 + Math.floor(random() * spanMs) };
+/** Deaths of one round: the first ones at named points, where there is always work in hand, the others at any instant too. */
+function deaths(
+  random: () => number,
+  points: readonly string[],
+  spanMs: number,
+  most: number,
+): (attempt: number) => Death {
+  return (attempt) => {
+    if (attempt >= most) return undefined;
+    if (attempt < most / 2 || random() < 0.3) {
+      const point = points[Math.floor(random() * points.length)] ?? '';
+      return { at: `${point}:${1 + Math.floor(random() * 2)}` };
+    }
+    return { afterMs: 150 + Math.floor(random() * spanMs) };
+  };
 }
 
 const subscribeTo = (file: string): readonly string[] => [
@@ -80,8 +88,10 @@ export async function subscriberRound(
 ): Promise<number> {
   const file = join(dir, `${name}.db`);
   copyLog(reference.source, file);
-  const kills = await runKilled(subscribeTo(file), dir, (attempt) =>
-    attempt < most ? randomDeath(random, SUBSCRIBER_POINTS, 500) : undefined,
+  const kills = await runKilled(
+    subscribeTo(file),
+    dir,
+    deaths(random, SUBSCRIBER_POINTS, 500, most),
   );
   await expectSame(file, reference);
   return kills;
@@ -99,9 +109,7 @@ export async function pairRound(
   copyLog(reference.source, file);
   const kills = await Promise.all(
     [0, 1].map(() =>
-      runKilled(subscribeTo(file), dir, (attempt) =>
-        attempt < most / 2 ? randomDeath(random, SUBSCRIBER_POINTS, 600) : undefined,
-      ),
+      runKilled(subscribeTo(file), dir, deaths(random, SUBSCRIBER_POINTS, 600, most / 2)),
     ),
   );
   await expectSame(file, reference);
@@ -116,7 +124,7 @@ export async function publisherRound(
   most: number,
 ): Promise<number> {
   const file = join(dir, `${name}.ndjson`);
-  writeNdjson(file, awkwardStream(3, Math.floor(random() * 1e9)));
+  writeNdjson(file, awkwardStream(8, Math.floor(random() * 1e9)));
   const publishTo = (log: string): readonly string[] => [
     'publish',
     file,
@@ -133,9 +141,7 @@ export async function publisherRound(
   const end = await runOnce(publishTo(whole), dir, undefined);
   assert.equal(end.code, 0, end.stderr);
   const log = join(dir, `${name}.db`);
-  const kills = await runKilled(publishTo(log), dir, (attempt) =>
-    attempt < most ? randomDeath(random, PUBLISHER_POINTS, 400) : undefined,
-  );
+  const kills = await runKilled(publishTo(log), dir, deaths(random, PUBLISHER_POINTS, 300, most));
   assert.deepEqual(
     await dump(log, TOPICS.source),
     await dump(whole, TOPICS.source),
@@ -152,7 +158,7 @@ export async function startRound(
   most: number,
 ): Promise<number> {
   const file = join(dir, `${name}.ndjson`);
-  writeNdjson(file, awkwardStream(3, Math.floor(random() * 1e9)));
+  writeNdjson(file, awkwardStream(8, Math.floor(random() * 1e9)));
   const startOn = (log: string): readonly string[] => [
     'start',
     '--once',
@@ -170,9 +176,7 @@ export async function startRound(
   assert.equal(end.code, 0, end.stderr);
   const log = join(dir, `${name}.db`);
   const points = [...SUBSCRIBER_POINTS, ...PUBLISHER_POINTS];
-  const kills = await runKilled(startOn(log), dir, (attempt) =>
-    attempt < most ? randomDeath(random, points, 600) : undefined,
-  );
+  const kills = await runKilled(startOn(log), dir, deaths(random, points, 600, most));
   assert.deepEqual(
     await dump(log, TOPICS.source),
     await dump(whole, TOPICS.source),

@@ -66,9 +66,9 @@ export class RecordTable {
     const open = (id: number): Tail => {
       const encoder = this.#encoders.pop() ?? new BatchEncoder();
       const row = this.#tail.get(id);
-      const tail = { id, encoder, end: Number(row.end), largest: Number(row.largest) };
-      encoder.begin(tail.end);
-      return { ...tail, insert: this.#of(id).insert };
+      const end = Number(row.end);
+      encoder.begin(end);
+      return { id, insert: this.#of(id).insert, encoder, end, largest: Number(row.largest) };
     };
     const close = ({ id, end, largest, encoder }: Tail): void => {
       this.#setTail.run(end, largest, id);

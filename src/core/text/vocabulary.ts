@@ -132,7 +132,7 @@ export class Vocabulary {
 
   /**
    * Reads the home slot of every term, then the record that stands there. Reads that do not wait for each other take the time of
-   * one: that halves the cost of a document when the tables are larger than the caches (bench/core.ts flood).
+   * one: that halves the cost of a document when the tables are larger than the caches (bench/vocabulary.ts).
    */
   #fetch({ hashes, count }: TermSpans): void {
     const slots = this.#slots;
