@@ -96,4 +96,8 @@ export { Rolling, TimeRolling } from './core/metrics/rolling.ts';
 export { classificationReport } from './core/metrics/report.ts';
 export { Adwin } from './core/drift/adwin.ts';
 export { Ddm } from './core/drift/ddm.ts';
+export { Eddm } from './core/drift/eddm.ts';
+export { Fhddm } from './core/drift/fhddm.ts';
+export { HddmA } from './core/drift/hddm-a.ts';
+export { HddmW } from './core/drift/hddm-w.ts';
 export { PageHinkley } from './core/drift/page-hinkley.ts';

@@ -9,6 +9,7 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
+import { pause } from '../ports/pause.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
@@ -382,20 +383,6 @@ class Subscriber {
     if (done) this.#stop.abort();
     return done;
   }
-}
-
-/** Resolves after a while, or as soon as the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
 }
 
 /** Metrics of what was scored since the last metrics records: a transaction without progress. */

@@ -10,6 +10,7 @@
  */
 import { isValenceError } from '../../errors.ts';
 import type { OwnedPartition, OwnOptions } from '../../ports/event-log.ts';
+import { pause } from '../../ports/pause.ts';
 
 /** A partition just claimed: see the fields of `OwnedPartition`. */
 export interface Claim {
@@ -245,18 +246,4 @@ class Member {
       this.#fail(error);
     }
   }
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end, { once: true });
-  });
 }

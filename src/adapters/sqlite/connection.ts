@@ -7,7 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import { ValenceError } from '../../errors.ts';
-import { pause } from '../embedded/member.ts';
+import { pause } from '../../ports/pause.ts';
 import { DatabaseSync, type Database, type Statement } from './driver.ts';
 import { failureOf, isBusy } from './failures.ts';
 import { ensureTables, inspectFile, markFile, readVersion, SCHEMA_VERSION } from './schema.ts';
