@@ -177,6 +177,24 @@ const folding = {
     32,
   ),
 };
+const healthPort = setting(
+  'port for /healthz, /readyz and /metrics (Prometheus); 0: any free one; default: none',
+  { value: 'PORT' },
+  integer(0, 65_535),
+).optional();
+/** Snapshots and what they make superfluous. */
+const snapshotting = {
+  snapshotEvery: setting(
+    'KiB of deltas after which a snapshot is taken, and at least twice the size of the last snapshot',
+    { value: 'KIB' },
+    integer(1),
+  ).default(16_384),
+  keepDeltas: setting(
+    'never delete deltas that a snapshot covers: for audits with valence verify',
+    {},
+    onOff(),
+  ).default(false),
+};
 const learning = {
   partitions,
   model,
@@ -190,6 +208,8 @@ const learning = {
   ).default([]),
   analyzer,
   ...folding,
+  ...snapshotting,
+  healthPort,
 };
 
 const field = (what: string, name: string) =>
@@ -243,16 +263,29 @@ export const COMMANDS = {
     rate,
     limit: setting('records to send at most', { value: 'N' }, integer(1)).optional(),
     skipLabels: setting('send texts without their labels', {}, onOff()).default(false),
+    healthPort,
     labelDelay: setting(
       'send the label of row i after the text of row i+N, in a record of its own; 0: in the same record',
       { value: 'N' },
       integer(0, 10_000_000),
     ).default(0),
   }),
-  subscribe: z.object({ ...every, ...learning, explain: explain.default(0), untilEnd }),
+  subscribe: z.object({
+    ...every,
+    ...learning,
+    explain: explain.default(0),
+    untilEnd,
+    scoreOnly: setting(
+      'predict the source topic with a read-only replica of the model, learning nothing',
+      {},
+      onOff(),
+    ).default(false),
+  }),
+  verify: z.object({ ...every, explain: explain.default(0), ...folding }),
   monitor: z.object({
     ...every,
     thresholds,
+    healthPort,
     once: setting(
       'read to the end, print the report, exit 1 if a threshold fires',
       {},
@@ -323,6 +356,15 @@ export const COMMANDS = {
       onOff(),
     ).default(false),
     ...folding,
+  }),
+  'model rebuild': z.object({
+    ...every,
+    ...folding,
+    force: setting(
+      'also when the source topic no longer holds the first records',
+      {},
+      onOff(),
+    ).default(false),
   }),
   topics: z.object({ ...every, partitions }),
   dlq: z.object(every),

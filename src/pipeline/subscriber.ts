@@ -32,6 +32,27 @@ export type SubscriberEvent =
       readonly outcomes: number;
       readonly deadLetters: number;
       readonly durationMs: number;
+      /** The log's timestamp of the last record, ms since the epoch. */
+      readonly timestamp: number;
+    }
+  | {
+      /** Everything that was there is folded. */
+      readonly type: 'idle';
+      readonly partition: number;
+      readonly position: number;
+      readonly end: number;
+    }
+  | {
+      /** A snapshot was written (and read back). `kind`: the merged sums, or the carry of a partition. */
+      readonly type: 'snapshot';
+      readonly kind: 'sums' | 'carry';
+      readonly partition: number;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
+  | {
+      /** The log confirmed that this member of the group is alive. */
+      readonly type: 'heartbeat';
     }
   | {
       readonly type: 'restored';
@@ -175,8 +196,10 @@ class Subscriber {
           group: subscriberGroup(pipeline),
           topic: this.#topics.source,
           fenceTopic: this.#topics.model,
+          transactionalId: `${pipeline}.fold`,
           signal: this.#stop.signal,
           onChange: (change) => this.#options.onEvent?.(change),
+          onHeartbeat: () => this.#options.onEvent?.({ type: 'heartbeat' }),
         },
         (owned) => this.#serve(owned),
       );
@@ -232,6 +255,7 @@ class Subscriber {
         } else if (!idle && !owned.signal.aborted && !this.#stop.signal.aborted) {
           idle = true;
           await reportIdle(owned, fold);
+          this.#options.onEvent?.({ type: 'idle', partition, position: from, end: batch.end });
           if (this.#options.untilEnd === true) this.#reached();
         }
       }
@@ -280,6 +304,7 @@ class Subscriber {
       outcomes,
       deadLetters,
       durationMs: this.#now() - started,
+      timestamp: records.at(-1)?.timestamp ?? 0,
     });
   }
 

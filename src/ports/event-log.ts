@@ -137,9 +137,19 @@ export interface OwnOptions {
   /** Consumer group: its members share the partitions. */
   readonly group: string;
   readonly topic: string;
-  /** Topic whose end at the claim fences earlier owners (the model topic). Same number of partitions. */
-  readonly fenceTopic: string;
+  /**
+   * Topic whose end at the claim fences earlier owners (the model topic). Same number of partitions. Undefined: the owner writes
+   * no state, so that the group's position is the truth; `fence` is then 0.
+   */
+  readonly fenceTopic?: string;
+  /**
+   * Where the log fences writers by a name of theirs (Kafka's transactional id): the beginning of that name, to which
+   * `.<partition>` is added. Default: `<group>.fold`.
+   */
+  readonly transactionalId?: string;
   readonly signal: AbortSignal;
+  /** Called each time the log has confirmed that this member is alive; for health. */
+  readonly onHeartbeat?: () => void;
   /** Called when a partition is claimed, released or lost, for logs and health. */
   readonly onChange?: (change: {
     readonly type: 'claimed' | 'released' | 'fenced';

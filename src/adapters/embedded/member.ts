@@ -54,7 +54,9 @@ export interface Membership {
   owned(claim: Claim, signal: AbortSignal): OwnedPartition;
 }
 
-type MemberOptions = Pick<OwnOptions, 'signal' | 'onChange'> & { readonly beatMs: number };
+type MemberOptions = Pick<OwnOptions, 'signal' | 'onChange' | 'onHeartbeat'> & {
+  readonly beatMs: number;
+};
 type Handler = (owned: OwnedPartition) => Promise<void>;
 
 /** Pauses before a partition is claimed again after an error: 100 ms, doubled each time up to 5 s, jittered by half. */
@@ -162,6 +164,7 @@ class Member {
         claiming,
       });
       this.#silentSince = undefined;
+      this.#options.onHeartbeat?.();
       for (const partition of pulse.lost) this.#lose(partition);
       for (const partition of pulse.release) this.#runs.get(partition)?.abort.abort();
       for (const claim of pulse.claimed) this.#start(claim);

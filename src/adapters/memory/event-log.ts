@@ -121,10 +121,15 @@ export class MemoryEventLog implements EventLog {
     this.#check();
     const membership = this.#membership(options);
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const { onChange } = options;
+    const { onChange, onHeartbeat } = options;
     const member = runMember(
       membership,
-      { signal, beatMs: BEAT_MS, ...(onChange && { onChange }) },
+      {
+        signal,
+        beatMs: BEAT_MS,
+        ...(onChange && { onChange }),
+        ...(onHeartbeat && { onHeartbeat }),
+      },
       handler,
     );
     this.#members.add(member);
@@ -225,7 +230,10 @@ export class MemoryEventLog implements EventLog {
   #membership({ group: name, topic, fenceTopic }: OwnOptions): Membership {
     const store = this.#store;
     const { partitions } = store.topic(topic);
-    const fences = partitions.map((_, partition) => store.partition(fenceTopic, partition));
+    const fences =
+      fenceTopic === undefined
+        ? []
+        : partitions.map((_, partition) => store.partition(fenceTopic, partition));
     const group = store.group(name, topic);
     const me = randomUUID();
     return {

@@ -267,14 +267,22 @@ export class SqliteEventLog implements EventLog {
         group: this.#groups.ensure(options.group, topic),
         me: randomUUID(),
         places: topic.places,
-        fences: fencePlaces(topic, this.#topics.get(options.fenceTopic)),
+        fences:
+          options.fenceTopic === undefined
+            ? []
+            : fencePlaces(topic, this.#topics.get(options.fenceTopic)),
       };
     });
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const { onChange } = options;
+    const { onChange, onHeartbeat } = options;
     await runMember(
       this.#membership(key),
-      { signal, beatMs: this.#leaseMs / 4, ...(onChange && { onChange }) },
+      {
+        signal,
+        beatMs: this.#leaseMs / 4,
+        ...(onChange && { onChange }),
+        ...(onHeartbeat && { onHeartbeat }),
+      },
       handler,
     );
   }
