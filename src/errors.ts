@@ -33,6 +33,8 @@ export const RECOVERY = {
   EPOCH_FENCED: 'reclaim',
   /** The answer to a commit was lost: only the log knows whether it happened. */
   COMMIT_UNKNOWN: 'reclaim',
+  /** The broker refuses a batch of that size: nothing was written; the chunk is folded again in halves. */
+  CHUNK_TOO_LARGE: 'reclaim',
 
   /** The log's file is damaged, or is not a log of ours. */
   LOG_CORRUPT: 'stop',

@@ -20,5 +20,5 @@ export const model: TopicContract = {
   partitions: 'mirror',
   cleanup: 'delete',
   retentionMs: undefined,
-  settings: { 'retention.bytes': '-1' },
+  settings: { 'retention.bytes': '-1', 'max.message.bytes': String(8 << 20) },
 };

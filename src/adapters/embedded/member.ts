@@ -56,6 +56,8 @@ export interface Membership {
 
 type MemberOptions = Pick<OwnOptions, 'signal' | 'onChange' | 'onHeartbeat'> & {
   readonly beatMs: number;
+  /** For how long beats or a handler may fail with an error that asks for a retry, ms. Default 30 s. */
+  readonly patienceMs?: number;
 };
 type Handler = (owned: OwnedPartition) => Promise<void>;
 
@@ -63,7 +65,6 @@ type Handler = (owned: OwnedPartition) => Promise<void>;
 const REST_MS = { first: 100, most: 5000 };
 /** A claim that held this long ends the count of errors in a row, ms. */
 const STEADY_MS = 10_000;
-/** For how long beats or a handler may fail with an error that asks for a retry, ms. */
 const PATIENCE_MS = 30_000;
 
 /** Runs a member until its signal aborts, every partition was declined, or something fails that a claim does not mend. */
@@ -98,6 +99,7 @@ class Member {
   readonly #declined = new Set<number>();
   readonly #rests = new Map<number, Rest>();
   readonly #ending = new AbortController();
+  readonly #patienceMs: number;
   #nap = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   /** When beats began to fail, ms of performance.now(). */
@@ -106,6 +108,7 @@ class Member {
   constructor(membership: Membership, options: MemberOptions, handler: Handler) {
     this.#membership = membership;
     this.#options = options;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#handler = handler;
   }
 
@@ -172,7 +175,7 @@ class Member {
     } catch (error) {
       this.#silentSince ??= now;
       const mayPass = isValenceError(error) && error.recovery === 'retry';
-      if (!mayPass || now - this.#silentSince > PATIENCE_MS) this.#fail(error);
+      if (!mayPass || now - this.#silentSince > this.#patienceMs) this.#fail(error);
       return undefined;
     }
   }
@@ -215,7 +218,7 @@ class Member {
     } catch (error) {
       const recovery = isValenceError(error) ? error.recovery : undefined;
       const since = this.#rest(run);
-      const mayPass = recovery === 'retry' && performance.now() - since <= PATIENCE_MS;
+      const mayPass = recovery === 'retry' && performance.now() - since <= this.#patienceMs;
       if (recovery !== 'reclaim' && !mayPass) this.#fail(error);
     }
     // A release that fails is made good by the next claim, by `leave`, or by the end of the lease.

@@ -1,0 +1,255 @@
+/**
+ * Reads the partitions that a member owns, ahead of their handlers: one long poll over all of them, what comes is kept until it is
+ * asked for. So a partition's next chunk is there when the one before it is committed, and an idle partition costs nothing.
+ */
+import { setImmediate } from 'node:timers';
+import { isValenceError, type ValenceError } from '../../errors.ts';
+import type { Batch, LogRecord, ReadOptions } from '../../ports/event-log.ts';
+import { pause } from '../../ports/pause.ts';
+import type { Cluster } from './driver.ts';
+import { toLogError } from './errors.ts';
+import { fetchPartitions, type Fetched } from './fetch.ts';
+
+/** Longest poll, ms: also how long a partition that has just been claimed may have to wait for its first fetch. */
+const POLL_MS = 250;
+/** Longest poll while some partition has enough and is left out of it, ms. */
+const SHORT_POLL_MS = 20;
+/** What is kept ahead of a handler. */
+const MOST_AHEAD_BYTES = 4 << 20;
+const MOST_FETCH_BYTES = 1 << 20;
+/** Pause after an error before the broker is asked again, ms. */
+const AGAIN_MS = 250;
+
+const DEFAULTS = { maxRecords: 500, maxBytes: 4 << 20 };
+
+interface Lane {
+  readonly partition: number;
+  /** Behind the last record that was handed out; whoever asks from here up to `head` goes on where he was. */
+  floor: number;
+  /** Offset of the next record that is handed out: markers between are passed. */
+  head: number;
+  /** Offset of the next fetch. */
+  next: number;
+  end: number;
+  buffer: LogRecord[];
+  used: number;
+  bytes: number;
+  /** Answers since the last jump. */
+  answers: number;
+  failure: ValenceError | undefined;
+  /** Changes with each jump: an answer to an older question is dropped. */
+  version: number;
+  /** Called when something has come, or failed. */
+  readonly waiting: Set<() => void>;
+}
+
+export class SourceReader {
+  readonly #cluster: Cluster;
+  readonly #topic: string;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #closing = new AbortController();
+  #wake = new AbortController();
+  #running: Promise<void> | undefined;
+
+  /** @param cluster of this reader alone: a poll holds its connection */
+  constructor(cluster: Cluster, topic: string) {
+    this.#cluster = cluster;
+    this.#topic = topic;
+  }
+
+  /** As `EventLog.read`; only the offsets asked for one after the other are fast. */
+  async next(partition: number, options: ReadOptions): Promise<Batch> {
+    const { from, waitMs = 0, signal } = options;
+    const lane = this.#lane(partition);
+    if (from < lane.floor || from > lane.head || lane.failure !== undefined) this.#jump(lane, from);
+    this.#running ??= this.#run();
+    // One turn of the event loop a call, so that a loop over it starves nobody.
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+    if (isEmpty(lane)) {
+      const asked = lane.answers;
+      await this.#until(
+        lane,
+        () => !isEmpty(lane) || (waitMs <= 0 && lane.answers > asked),
+        waitMs > 0 ? waitMs : Number.POSITIVE_INFINITY,
+        signal,
+      );
+    }
+    const failure: ValenceError | undefined = lane.failure;
+    if (failure !== undefined && failure.recovery !== 'retry') throw failure;
+    return take(lane, options);
+  }
+
+  /** The partition is no longer ours. */
+  drop(partition: number): void {
+    this.#lanes.delete(partition);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#wake.abort();
+    for (const { waiting } of this.#lanes.values()) for (const wake of waiting) wake();
+    await this.#running;
+  }
+
+  #lane(partition: number): Lane {
+    let lane = this.#lanes.get(partition);
+    if (lane === undefined) {
+      lane = {
+        partition,
+        floor: 0,
+        head: -1,
+        next: 0,
+        end: 0,
+        buffer: [],
+        used: 0,
+        bytes: 0,
+        answers: 0,
+        failure: undefined,
+        version: 0,
+        waiting: new Set(),
+      };
+      this.#lanes.set(partition, lane);
+      this.#wake.abort();
+    }
+    return lane;
+  }
+
+  #jump(lane: Lane, from: number): void {
+    lane.floor = from;
+    lane.head = from;
+    lane.next = from;
+    lane.buffer = [];
+    lane.used = 0;
+    lane.bytes = 0;
+    lane.failure = undefined;
+    lane.version += 1;
+    this.#wake.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const lanes = [...this.#lanes.values()];
+      const hungry = lanes.filter(({ bytes }) => bytes < MOST_AHEAD_BYTES);
+      if (hungry.length === 0) {
+        await this.#sleep(lanes.length === 0 ? POLL_MS : SHORT_POLL_MS / 4);
+        continue;
+      }
+      const versions = hungry.map(({ version }) => version);
+      const answers = await this.#fetch(
+        hungry,
+        hungry.length < lanes.length ? SHORT_POLL_MS : POLL_MS,
+      );
+      let failed = false;
+      for (const [index, lane] of hungry.entries()) {
+        const answer = answers[index];
+        if (answer === undefined || lane.version !== versions[index]) continue;
+        failed ||= isValenceError(answer);
+        this.#put(lane, answer);
+      }
+      if (failed) await this.#sleep(AGAIN_MS);
+    }
+  }
+
+  async #fetch(
+    lanes: readonly Lane[],
+    maxWaitMs: number,
+  ): Promise<readonly (Fetched | ValenceError)[]> {
+    const targets = lanes.map(({ partition, next }) => ({
+      topic: this.#topic,
+      partition,
+      from: next,
+    }));
+    try {
+      if (!this.#cluster.isConnected()) await this.#cluster.connect();
+      return await fetchPartitions(this.#cluster, targets, {
+        maxWaitMs,
+        maxBytesPerPartition: MOST_FETCH_BYTES,
+        signal: this.#closing.signal,
+      });
+    } catch (error) {
+      const known = toLogError(error, `reading ${this.#topic}`);
+      return lanes.map(() => known);
+    }
+  }
+
+  #put(lane: Lane, answer: Fetched | ValenceError): void {
+    if (isValenceError(answer)) lane.failure = answer;
+    else {
+      lane.failure = undefined;
+      lane.next = answer.next;
+      lane.end = answer.end;
+      lane.answers += 1;
+      if (answer.records.length > 0) {
+        lane.buffer = isEmpty(lane)
+          ? [...answer.records]
+          : lane.buffer.slice(lane.used).concat(answer.records);
+        lane.used = 0;
+        for (const { key, value } of answer.records)
+          lane.bytes += (key?.length ?? 0) + (value?.length ?? 0);
+      } else if (isEmpty(lane)) lane.head = lane.next;
+    }
+    for (const wake of lane.waiting) wake();
+  }
+
+  /** Resolves when the condition holds, the lane failed for good, `ms` have passed, the signal aborts or the reader closes. */
+  async #until(
+    lane: Lane,
+    condition: () => boolean,
+    ms: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const done = (): boolean =>
+      condition() ||
+      (lane.failure !== undefined && lane.failure.recovery !== 'retry') ||
+      this.#closing.signal.aborted ||
+      signal?.aborted === true;
+    if (done()) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        lane.waiting.delete(check);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const check = (): void => {
+        if (done()) end();
+      };
+      const timer = Number.isFinite(ms) ? setTimeout(end, ms) : undefined;
+      lane.waiting.add(check);
+      signal?.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  /** A new lane, a jump or the end cuts it short. */
+  async #sleep(ms: number): Promise<void> {
+    this.#wake = new AbortController();
+    if (this.#closing.signal.aborted) return;
+    await pause(ms, this.#wake.signal);
+  }
+}
+
+function isEmpty({ buffer, used }: Lane): boolean {
+  return used >= buffer.length;
+}
+
+/** Hands out what is there, within the limits. */
+function take(lane: Lane, options: ReadOptions): Batch {
+  const { maxRecords = DEFAULTS.maxRecords, maxBytes = DEFAULTS.maxBytes } = options;
+  let bytes = 0;
+  let until = lane.used;
+  for (; until < lane.buffer.length && until - lane.used < maxRecords; until++) {
+    const record = lane.buffer[until];
+    const size = (record?.key?.length ?? 0) + (record?.value?.length ?? 0);
+    if (until > lane.used && bytes + size > maxBytes) break;
+    bytes += size;
+  }
+  const records = lane.buffer.slice(lane.used, until);
+  lane.used = until;
+  lane.bytes -= bytes;
+  lane.floor = (records.at(-1)?.offset ?? lane.floor - 1) + 1;
+  lane.head = isEmpty(lane) ? lane.next : lane.floor;
+  return { records, next: lane.head, end: lane.end };
+}
