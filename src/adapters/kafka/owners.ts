@@ -41,6 +41,8 @@ export interface OwnersOptions {
 
 /** Members learn of a rebalance by a heartbeat: so long a join of another one takes, ms. */
 const HEARTBEAT_MS = 300;
+/** Pause before a join that the group overtook is repeated, ms. */
+const REJOIN_MS = 50;
 const REBALANCE_TIMEOUT_MS = 30_000;
 /** A claim that takes longer than this part of a session is given up and tried again: heartbeats wait for it. */
 const CLAIM_PART = 0.6;
@@ -143,9 +145,12 @@ class KafkaMembership implements Membership {
   readonly #held = new Map<number, Held>();
   /** Pauses before a failed claim is tried again: by partition, ms of performance.now(). */
   readonly #rests = new Map<number, { readonly errors: number; readonly until: number }>();
+  /** Held when the group expelled us; to be told at the next beat. */
+  readonly #lost = new Set<number>();
   #assigned: readonly number[] = [];
   #declined = 0;
-  #joined = false;
+  /** The group does not know what we hold: join again. */
+  #stale = true;
   #poke = new AbortController();
   #version = 0;
   #fences: number[] = [];
@@ -167,7 +172,7 @@ class KafkaMembership implements Membership {
   }
 
   async beat({ held, declined, resting, claiming }: Beat): Promise<Pulse> {
-    const lost = await this.#hearten([...held.keys()], declined);
+    const lost = await this.#hearten(declined);
     const now = performance.now();
     const free = claiming
       ? this.#assigned.filter(
@@ -195,7 +200,7 @@ class KafkaMembership implements Membership {
     this.#reader.drop(partition);
     discard(held.cluster);
     // What was to be given up is given up: the others may have it.
-    if (!this.#assigned.includes(partition)) this.#joined = false;
+    if (!this.#assigned.includes(partition)) this.#stale = true;
     this.#nudge();
     return !held.fenced;
   }
@@ -253,26 +258,34 @@ class KafkaMembership implements Membership {
    *
    * @returns held partitions that may be somebody else's by now
    */
-  async #hearten(held: readonly number[], declined: ReadonlySet<number>): Promise<number[]> {
-    let lost: number[] = [];
-    if (this.#joined && declined.size === this.#declined) {
+  async #hearten(declined: ReadonlySet<number>): Promise<number[]> {
+    if (!this.#stale && declined.size === this.#declined) {
       const state = await this.#member.heartbeat();
-      if (state === 'stable') return lost;
-      if (state === 'expelled') {
-        lost = held.filter((partition) => this.#kill(partition));
-      }
-      this.#joined = false;
+      if (state === 'expelled')
+        for (const partition of this.#held.keys())
+          if (this.#kill(partition)) this.#lost.add(partition);
+      this.#stale = state !== 'stable';
+    } else this.#stale = true;
+    while (this.#stale) await this.#join(declined);
+    const lost = [...this.#lost];
+    this.#lost.clear();
+    return lost;
+  }
+
+  async #join(declined: ReadonlySet<number>): Promise<void> {
+    // Before the join: what is released while it is under way asks for another one, which tells what is held then.
+    this.#stale = false;
+    let assigned: readonly number[] | undefined;
+    try {
+      assigned = await this.#member.join([...this.#held.keys()], [...declined]);
+    } finally {
+      if (assigned === undefined) this.#stale = true;
     }
-    for (;;) {
-      const assigned = await this.#member.join(held, [...declined]);
-      if (assigned === undefined) continue;
-      this.#assigned = assigned;
-      this.#declined = declined.size;
-      this.#joined = true;
-      this.#fences = [];
-      this.#version += 1;
-      return lost;
-    }
+    if (assigned === undefined) return pause(REJOIN_MS);
+    this.#assigned = assigned;
+    this.#declined = declined.size;
+    this.#fences = [];
+    this.#version += 1;
   }
 
   /** @returns false: it was dead already */
