@@ -20,12 +20,18 @@ const project = (name, extra = {}) => ({
   ...extra,
 });
 
+/** The product is built once, and one broker started, for all tests of a run. */
+const kafka = {
+  globalSetup: '<rootDir>/test/support/setup.js',
+  globalTeardown: '<rootDir>/test/support/kafka/teardown.js',
+};
+
 export default {
   projects: [
     project('unit'),
-    project('contract'),
-    project('fault', { globalSetup: '<rootDir>/test/support/build.js' }),
-    project('integration', { globalSetup: '<rootDir>/test/support/build.js' }),
+    project('contract', { ...kafka, globalSetup: '<rootDir>/test/support/kafka/setup.js' }),
+    project('fault', kafka),
+    project('integration', kafka),
   ],
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', 'topics/**/*.ts'],

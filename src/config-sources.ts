@@ -3,7 +3,7 @@
  *
  *   flag  >  environment  >  --env-file  >  --config FILE  >  default
  *
- * Pure but for {@link loadSources}, which reads the two files. Everything that is wrong is said in one CONFIG_INVALID, a line
+ * Pure but for {@link loadSources}, which reads the two files, and the files that KAFKA_… variables name. Everything that is wrong is said in one CONFIG_INVALID, a line
  * each: where it stands, what was expected, what came.
  */
 import { readFileSync } from 'node:fs';
@@ -20,6 +20,8 @@ import {
 } from './config.ts';
 import { didYouMean, nearest, shown } from './config-values.ts';
 import { isValenceError, ValenceError } from './errors.ts';
+import { resolveKafka, type ResolvedKafka } from './config-kafka.ts';
+import { isKafkaUrl, type KafkaOptions } from './kafka-settings.ts';
 
 /** Flags by key, as the command line parser gives them: a string, a list of them, or true. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -40,6 +42,8 @@ export interface Resolved<C extends CommandName> {
   readonly config: Config<C>;
   /** By key. */
   readonly origins: ReadonlyMap<string, Origin>;
+  /** How a log on Kafka is reached; undefined: the log is none. */
+  readonly kafka: KafkaOptions | undefined;
 }
 
 type Raw = string | readonly string[];
@@ -64,7 +68,9 @@ export function resolveConfig<C extends CommandName>(command: C, sources: Source
   for (const row of settingsOf(command)) {
     const found = find(row, sources, problems);
     origins.set(row.key, found?.origin ?? DEFAULT);
-    const result = row.schema.safeParse(found?.raw);
+    // The log is the first setting of each command.
+    const byLog = isOnKafka(values) ? row.info.onKafka : undefined;
+    const result = row.schema.safeParse(found?.raw ?? byLog);
     if (result.success) {
       if (result.data !== undefined) values[row.key] = result.data;
     } else
@@ -72,17 +78,37 @@ export function resolveConfig<C extends CommandName>(command: C, sources: Source
         problems.push(`${found?.origin ?? row.flag}: ${hideSecret(message, found?.raw, row)}`);
   }
   if (problems.length === 0) problems.push(...crossProblems(values));
+  const kafka = kafkaOf(values, origins, sources);
+  problems.push(...(kafka?.problems ?? []));
   if (problems.length > 0) throw invalid(problems);
   if (typeof values['log'] === 'string')
     values['log'] = values['log'].replace('<pipeline>', String(values['pipeline']));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each field was parsed by the schema of its key
-  return { config: values as Config<C>, origins };
+  return { config: values as Config<C>, origins, kafka: kafka?.options };
+}
+
+function isOnKafka({ log }: Readonly<Record<string, unknown>>): boolean {
+  return typeof log === 'string' && isKafkaUrl(log);
+}
+
+/** The variables of Kafka's tools, for a log on Kafka only. */
+function kafkaOf(
+  values: Readonly<Record<string, unknown>>,
+  origins: ReadonlyMap<string, Origin>,
+  sources: Sources,
+): ResolvedKafka | undefined {
+  if (!isOnKafka(values)) return undefined;
+  const { log, kafkaSessionTimeout } = values;
+  const { options, ...rest } = resolveKafka(String(log), origins.get('log') ?? DEFAULT, sources);
+  if (typeof kafkaSessionTimeout !== 'number') return { options, ...rest };
+  return { options: { ...options, sessionTimeoutMs: kafkaSessionTimeout }, ...rest };
 }
 
 /** A value of `valence config`, and the commands that use it. */
 export interface ExplainedSetting {
   readonly key: string;
-  readonly flag: string;
+  /** Undefined: a variable of Kafka's tools, for which there is no flag. */
+  readonly flag: string | undefined;
   readonly variable: string;
   /** Secrets masked; undefined: not set. */
   readonly value: string | undefined;
@@ -116,7 +142,19 @@ export function explainConfig(sources: Sources): readonly ExplainedSetting[] {
     }
   }
   if (problems.size > 0) throw invalid([...problems]);
-  return [...rows.values()];
+  return [...rows.values(), ...explainKafka(sources)];
+}
+
+function explainKafka(sources: Sources): readonly ExplainedSetting[] {
+  const { config, origins } = resolveConfig('dlq', sources);
+  const values = new Map<string, unknown>(Object.entries(config));
+  const { variables = [] } = kafkaOf(Object.fromEntries(values), origins, sources) ?? {};
+  return variables.map((row) => ({
+    ...row,
+    key: row.variable,
+    flag: undefined,
+    commands: COMMAND_NAMES,
+  }));
 }
 
 /** VALENCE_… variables that are no setting but look like one, as sentences. */
@@ -248,10 +286,10 @@ function crossProblems(values: Readonly<Record<string, unknown>>): string[] {
   return problems;
 }
 
-/** A message may quote what came; a value that is masked when shown is masked here too. */
+/** A message may quote what came, and cut it short; a value that is masked when shown is masked before that. */
 function hideSecret(message: string, raw: Raw | undefined, { info }: SettingRow): string {
   if (info.mask === undefined || typeof raw !== 'string') return message;
-  return info.mask(message);
+  return message.replaceAll(shown(raw.trim()), shown(info.mask(raw.trim())));
 }
 
 function pathOf(given: unknown): string | undefined {

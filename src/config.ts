@@ -24,6 +24,7 @@ import { parseThreshold } from './core/metrics/threshold.ts';
 import { parseModelKind } from './core/models/registry.ts';
 import { parseAnalyzer } from './core/text/analyzer.ts';
 import { MASK_KINDS } from './ingest/mask.ts';
+import { DEFAULT_SESSION_TIMEOUT_MS, maskUrl } from './kafka-settings.ts';
 
 /** What the command line and the documents must know of a setting besides its schema. */
 export interface SettingInfo {
@@ -39,6 +40,8 @@ export interface SettingInfo {
   readonly mask?: (value: string) => string;
   /** How a value is written, where that is not as it is. */
   readonly write?: (value: number) => string;
+  /** The default where the log is on Kafka, if that is another one; as it is written. */
+  readonly onKafka?: string;
 }
 
 const registry = z.registry<SettingInfo>();
@@ -80,14 +83,11 @@ const challengerKind = pair('NAME=KIND, such as cnb=complement').superRefine(
   },
 );
 
-/** `kafka://user:secret@host` without its secret. */
-const maskUrl = (url: string): string => url.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:****@');
-
 const every = {
   log: setting(
-    'where the event log is: sqlite:FILE, or memory: (gone with the process)',
+    'where the event log is: sqlite:FILE, kafka://host:port,…, kafka: with KAFKA_BROKERS, or memory: (gone with the process)',
     { value: 'URL', mask: maskUrl },
-    matching(/^[a-z]+:/, 'a URL such as sqlite:.valence/sentiment.db'),
+    matching(/^[a-z]+:/, 'a URL such as sqlite:.valence/sentiment.db or kafka://broker:9092'),
   ).default('sqlite:.valence/<pipeline>.db'),
   pipeline: setting(
     'name of the pipeline: begins the names of its topics',
@@ -109,7 +109,7 @@ const every = {
 
 const partitions = setting(
   'partitions of topics that have to be created',
-  { value: 'N' },
+  { value: 'N', onKafka: '4' },
   integer(1, 10_000),
 ).default(1);
 
@@ -210,6 +210,11 @@ const learning = {
   ...folding,
   ...snapshotting,
   healthPort,
+  kafkaSessionTimeout: setting(
+    'on Kafka: silence after which the partitions of a subscriber go to others, at least 6s unless the brokers allow less',
+    { value: 'TIME', write: durationText },
+    durationMs(),
+  ).default(DEFAULT_SESSION_TIMEOUT_MS),
 };
 
 const field = (what: string, name: string) =>
@@ -359,6 +364,9 @@ export const COMMANDS = {
   }),
   'model rebuild': z.object({
     ...every,
+    model,
+    challengers: learning.challengers,
+    analyzer,
     ...folding,
     force: setting(
       'also when the source topic no longer holds the first records',
@@ -368,14 +376,21 @@ export const COMMANDS = {
   }),
   topics: z.object({ ...every, partitions }),
   dlq: z.object(every),
-  doctor: z.object(every),
+  doctor: z.object({
+    ...every,
+    role: setting(
+      'on Kafka: whose permissions to look for: subscriber, publisher, monitor, operator',
+      { value: 'ROLE' },
+      oneOf(['subscriber', 'publisher', 'monitor', 'operator']),
+    ).default('subscriber'),
+  }),
 } as const satisfies Record<string, z.ZodObject>;
 
 export type CommandName = keyof typeof COMMANDS;
 export const COMMAND_NAMES: readonly CommandName[] = z.object(COMMANDS).keyof().options;
 export type Config<C extends CommandName = CommandName> = z.output<(typeof COMMANDS)[C]>;
 /** What every command has. */
-export type CommonConfig = Config<'doctor'>;
+export type CommonConfig = Config<'dlq'>;
 
 /** A row of the table, as help and documents show it. */
 export interface SettingRow {
@@ -412,11 +427,15 @@ export function settingsOf(command: CommandName): readonly SettingRow[] {
       flag: `--${flag}`,
       variable: `VALENCE_${flag.replaceAll('-', '_').toUpperCase()}`,
       description,
-      fallback: fallback === undefined ? undefined : written(fallback, info),
+      fallback: fallback === undefined ? undefined : fallbackText(written(fallback, info), info),
       info,
       schema,
     };
   });
+}
+
+function fallbackText(fallback: string, { onKafka }: SettingInfo): string {
+  return onKafka === undefined ? fallback : `${fallback}, on Kafka ${onKafka}`;
 }
 
 /** A value of a setting as it is written, secrets masked. */

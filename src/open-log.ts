@@ -1,18 +1,23 @@
 /** A URL becomes a log. The adapter is loaded when it is asked for, so that nobody pays for the others. */
 import { ValenceError } from './errors.ts';
+import { kafkaSettings, type KafkaOptions } from './kafka-settings.ts';
 import type { EventLog } from './ports/event-log.ts';
 
 export interface OpenLogOptions {
   /** How long to wait for a lock that another process holds, ms; embedded log only. Default 5000. */
   readonly lockTimeoutMs?: number;
+  /** What the URL of a log on Kafka does not say. Only the command line looks into the environment. */
+  readonly kafka?: KafkaOptions;
 }
 
-const FORMS = 'sqlite:FILE (with ?synchronous=full to survive a power cut) or memory:';
+const FORMS =
+  'sqlite:FILE (with ?synchronous=full to survive a power cut), kafka://host:port,… or memory:';
 
 /**
  * Opens the log of a URL. `sqlite:FILE` makes the file and its folders where they are missing; each `memory:` is a log of its own.
+ * A log on Kafka is opened when one of its brokers has let us in.
  *
- * @throws CONFIG_INVALID no such form of URL
+ * @throws CONFIG_INVALID no such form of URL; TLS or SASL is not what the brokers want
  * @throws LOG_UNAVAILABLE, LOG_CORRUPT, LOG_VERSION, LOG_READ_ONLY, LOG_FULL
  */
 export async function openLog(url: string, options: OpenLogOptions = {}): Promise<EventLog> {
@@ -24,11 +29,30 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
   if (scheme === 'sqlite') {
     const { file, synchronous } = parseSqlite(rest);
     const { SqliteEventLog } = await import('./adapters/sqlite/event-log.ts');
-    return SqliteEventLog.open(file, { ...options, synchronous });
+    return SqliteEventLog.open(file, { ...lockOptions(options), synchronous });
   }
-  if (scheme === 'kafka')
-    throw invalid('the Kafka adapter is not part of this version. Use sqlite:FILE.');
+  if (scheme === 'kafka') return openKafka(url, options.kafka);
   throw invalid(`expected ${FORMS}.`);
+}
+
+async function openKafka(url: string, options: KafkaOptions = {}): Promise<EventLog> {
+  const { settings, problems } = kafkaSettings(url, options);
+  if (settings === undefined) throw invalid(`${problems.join('; ')}.`);
+  const { brokers, clientId, tls, sasl, sessionTimeoutMs } = settings;
+  const connection = {
+    brokers,
+    clientId,
+    ...(tls === undefined ? {} : { ssl: tls }),
+    ...(sasl === undefined ? {} : { sasl }),
+  };
+  const { reachAny } = await import('./adapters/kafka/reach.ts');
+  (await reachAny(connection)).close();
+  const { KafkaEventLog } = await import('./adapters/kafka/event-log.ts');
+  return KafkaEventLog.open(connection, { sessionTimeoutMs });
+}
+
+function lockOptions({ lockTimeoutMs }: OpenLogOptions): { lockTimeoutMs?: number } {
+  return lockTimeoutMs === undefined ? {} : { lockTimeoutMs };
 }
 
 function parseSqlite(rest: string): { file: string; synchronous: 'normal' | 'full' } {

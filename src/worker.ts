@@ -2,17 +2,20 @@
  * What every worker process shares: signals, exit codes, the last line.
  *
  *   SIGTERM, SIGINT ─► `signal` aborts: finish the chunk, commit, leave ─► 0, or 130 after SIGINT
- *   a second signal, or 10 s ─► the process ends at once
+ *   a second signal ─► the process ends at once, 143 or 130
+ *   7 s without leaving ─► it ends with a line, 1 or 130; 1 s after that nothing that is still open holds it
  *
- * Exit codes: 0 done, 1 failed, 2 misuse or configuration, 130 interrupted. Nothing starts a child process: a supervisor's signal
- * reaches the one that works.
+ * Exit codes: 0 done, 1 failed, 2 misuse or configuration, 130 and 143 interrupted. Nothing starts a child process: a
+ * supervisor's signal reaches the one that works.
  */
 import { isValenceError, type ErrorCode, type ValenceError } from './errors.ts';
 
-export const EXIT = { done: 0, failed: 1, misuse: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, misuse: 2, interrupted: 130, terminated: 143 } as const;
 
 /** How long a worker may take to leave after a signal, ms. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 7000;
+/** How long what a worker left open may hold the process when its work has ended, ms. */
+const LINGER_MS = 1000;
 
 /** What the person who runs the command can do, where the message does not say it. */
 const HINTS: Readonly<Record<ErrorCode, string>> = {
@@ -26,6 +29,7 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
   LOG_UNAVAILABLE: 'See `valence doctor`; starting again is safe.',
   EPOCH_FENCED: 'Another worker took over; starting again is safe.',
   COMMIT_UNKNOWN: 'Starting again is safe: the log knows where to go on.',
+  CHUNK_TOO_LARGE: 'Raise max.message.bytes of the results and model topics.',
   LOG_CORRUPT: '',
   LOG_READ_ONLY: '',
   LOG_FULL: '',
@@ -62,6 +66,8 @@ export function hintOf(error: ValenceError): string | undefined {
 export interface WorkerContext {
   /** Aborts on the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
+  /** Ends the process at once with the lines of this error and 1: for who sees that the work will never end. */
+  readonly fail: (error: unknown) => void;
 }
 
 /**
@@ -77,12 +83,12 @@ export async function runWorker(
   let interrupted = false;
   let deadline: NodeJS.Timeout | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    const code = signal === 'SIGINT' ? EXIT.interrupted : EXIT.failed;
-    if (stop.signal.aborted) process.exit(code);
-    interrupted = signal === 'SIGINT';
+    const isInterrupt = signal === 'SIGINT';
+    if (stop.signal.aborted) process.exit(isInterrupt ? EXIT.interrupted : EXIT.terminated);
+    interrupted = isInterrupt;
     deadline = setTimeout(() => {
       writeLine(`${name}: did not end within ${GRACE_MS / 1000} s of ${signal}, leaving`);
-      process.exit(code);
+      process.exit(isInterrupt ? EXIT.interrupted : EXIT.failed);
     }, GRACE_MS);
     deadline.unref();
     stop.abort();
@@ -98,7 +104,7 @@ export async function runWorker(
   process.stdout.on('error', onPipeError);
   process.stderr.on('error', onPipeError);
   try {
-    const code = (await main({ signal: stop.signal })) ?? EXIT.done;
+    const code = (await main({ signal: stop.signal, fail: onFatal })) ?? EXIT.done;
     process.exitCode = code === EXIT.done && interrupted ? EXIT.interrupted : code;
   } catch (error) {
     for (const line of failureLines(name, error)) writeLine(line);
@@ -107,7 +113,16 @@ export async function runWorker(
     clearTimeout(deadline);
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
+    endSoon();
   }
+}
+
+/** A connection that nobody closed must not keep the process: its work is done. Output that is still on its way may. */
+function endSoon(): void {
+  setTimeout(() => {
+    if (process.stdout.writableLength + process.stderr.writableLength > 0) endSoon();
+    else process.exit();
+  }, LINGER_MS).unref();
 }
 
 /** The reader of our output has gone (`valence tail … | head`): that is its right, and no failure. */

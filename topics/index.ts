@@ -11,7 +11,7 @@ export type { TopicContract, TopicSuffix } from './contract.ts';
 export * from './source.ts';
 export * from './results.ts';
 export { BARRIER_KEY, model } from './model.ts';
-export { snapshots } from './snapshots.ts';
+export { CarryHeader, SnapshotHeader, snapshots, SumsHeader } from './snapshots.ts';
 export { dlq, deadLetterHeaders, DeadLetterHeaders, type DeadLetterStage } from './dlq.ts';
 
 /** In the order a record meets them. */

@@ -1,14 +1,69 @@
 /**
- * Snapshots topic: the merged model at a vector of source positions, to start faster. Never needed for the truth.
+ * Snapshots topic: what was learned, at a place from which the model topic goes on; so that a start reads a bounded multiple of the
+ * model's size, and older deltas can go. Never needed for the truth as long as the deltas are kept.
+ *
+ *   sums              merged model at a vector of positions    <slot>/<chunk>              <slot>/header
+ *   carry of p        what is no sum, of one partition         <slot>/carry/<p>/<chunk>    <slot>/carry/<p>/header
+ *
+ * There are two slots, `a` and `b`, written in turns. The header is written last: a snapshot is there when its header is, and all
+ * chunks that it counts have its sequence. Chunks are binary, `src/pipeline/snapshot-topic.ts`; headers are JSON, as below.
  */
+import { z } from 'zod';
 import { DAY_MS, type TopicContract } from './contract.ts';
+
+const count = z.int().min(0);
+
+const header = {
+  version: z.literal(1),
+  /** Grows with each snapshot of its kind; every chunk has it. */
+  sequence: z.int().min(1),
+  chunks: count,
+  /** Of all chunks. */
+  bytes: count,
+  /** SHA-256 of the contents of all chunks, in hex. */
+  checksum: z.string().regex(/^[\da-f]{64}$/),
+  pipeline: z.string(),
+  /** Identity of the analysis that made the features. */
+  extractor: z.string(),
+} as const;
+
+/** Where a partition stood. */
+const place = {
+  /** Next source offset to fold; null: never folded. */
+  position: count.nullable(),
+  /** Offset in the model topic after the last delta contained. */
+  model: count,
+  /** Size of all deltas up to there since the pipeline's first, bytes. */
+  taught: count,
+} as const;
+
+export const SumsHeader = z.object({
+  ...header,
+  kind: z.literal('sums'),
+  /** Champion first, then challengers, then models that the subscriber did not run. */
+  models: z.array(z.object({ name: z.string(), kind: z.string() })),
+  /** By partition. */
+  partitions: z.array(z.object(place)),
+});
+export type SumsHeader = z.infer<typeof SumsHeader>;
+
+export const CarryHeader = z.object({
+  ...header,
+  ...place,
+  kind: z.literal('carry'),
+  partition: count,
+});
+export type CarryHeader = z.infer<typeof CarryHeader>;
+
+export const SnapshotHeader = z.discriminatedUnion('kind', [SumsHeader, CarryHeader]);
+export type SnapshotHeader = z.infer<typeof SnapshotHeader>;
 
 export const snapshots: TopicContract = {
   suffix: 'snapshots',
   summary: 'The merged model at a vector of positions, to start faster; two slots.',
   schema: undefined,
-  content: 'binary chunks under 1 MB, checksummed',
-  key: '`<slot>/<chunk>`',
+  content: 'binary chunks under 1 MB and a JSON header, checksummed',
+  key: '`<slot>/<chunk>`, `<slot>/carry/<partition>/<chunk>`; `header` in the place of the last chunk',
   partitions: 1,
   cleanup: 'compact',
   retentionMs: undefined,

@@ -5,9 +5,13 @@
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import type { CommandName, CommonConfig, Config } from '../config.ts';
 import { loadSources, resolveConfig, type Flags, type Origin } from '../config-sources.ts';
+import { within } from '../deadline.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { Output, type Surroundings } from './surroundings.ts';
+
+/** How long a log may take to close, ms. */
+const CLOSE_MS = 2000;
 
 /** What a running command works with. */
 export interface CommandContext<C extends CommandName> {
@@ -66,9 +70,14 @@ export function command<C extends CommandName>(definition: CommandDefinition<C>)
     ...definition,
     execute: (surroundings, flags, args) => {
       const sources = loadSources(flags, surroundings.environment);
-      const { config, origins } = resolveConfig(definition.settings, sources);
+      const { config, origins, kafka } = resolveConfig(definition.settings, sources);
       const out = new Output(surroundings, config.json);
-      return definition.run({ config, origins, surroundings, out }, args);
+      const openLog: Surroundings['openLog'] = (url, options) =>
+        surroundings.openLog(url, { ...(kafka === undefined ? {} : { kafka }), ...options });
+      return definition.run(
+        { config, origins, surroundings: { ...surroundings, openLog }, out },
+        args,
+      );
     },
   };
 }
@@ -95,8 +104,15 @@ export async function withLog<T>(
   try {
     return await use(log);
   } finally {
-    await log.close();
+    await closeLog(log, surroundings);
   }
+}
+
+/** A log that does not let go holds nobody: what it has confirmed stays. */
+async function closeLog(log: EventLog, { stderr }: Surroundings): Promise<void> {
+  await within(log.close(), CLOSE_MS, () => {
+    stderr.write(`the log did not close within ${CLOSE_MS / 1000} s; nothing is lost\n`);
+  });
 }
 
 /** A logger on stderr. */

@@ -1,21 +1,27 @@
 /** The topics of a pipeline, made if they are missing. */
-import { ValenceError } from '../errors.ts';
-import type { EventLog, TopicReport } from '../ports/event-log.ts';
+import { isValenceError, ValenceError } from '../errors.ts';
+import type { EventLog, TopicDescription, TopicReport } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
-import type { TopicNames } from '../../topics/index.ts';
+import type { TopicNames, TopicSuffix } from '../../topics/index.ts';
 
 /**
  * Creates what is missing and reports the rest. Topics that mirror the source get as many partitions as it has.
  *
  * @param partitions of the source if it has to be created
+ * @param needed where these exist the others are let alone: who only publishes may not even be allowed to see them
  */
 export async function ensurePipeline(
   log: EventLog,
   names: TopicNames,
   partitions: number,
+  needed: readonly TopicSuffix[] = [],
 ): Promise<readonly TopicReport[]> {
   const source = await log.describeTopic(names.source);
-  return log.ensureTopics(topicSpecs(names, source?.partitions.length ?? partitions));
+  const specs = topicSpecs(names, source?.partitions.length ?? partitions);
+  const wanted = needed.map((suffix) => names[suffix]);
+  const found = await Promise.all(wanted.map((name) => log.describeTopic(name)));
+  const isEnough = wanted.length > 0 && found.every((topic) => topic !== undefined);
+  return log.ensureTopics(isEnough ? specs.filter(({ name }) => wanted.includes(name)) : specs);
 }
 
 /** Differences of topics that mirror the source and have another number of partitions, a sentence each. */
@@ -27,12 +33,25 @@ export async function partitionMismatches(
   const mismatches: string[] = [];
   if (source === undefined) return mismatches;
   for (const name of [names.results, names.model, names.dlq]) {
-    const mirror = await log.describeTopic(name);
+    const mirror = await describeIfAllowed(log, name);
     const [expected, found] = [source.partitions.length, mirror?.partitions.length];
     if (found !== undefined && found !== expected)
       mismatches.push(`${name} has ${found} partitions, ${names.source} has ${expected}`);
   }
   return mismatches;
+}
+
+/** A topic that this user may not see is no concern of its. */
+export async function describeIfAllowed(
+  log: EventLog,
+  name: string,
+): Promise<TopicDescription | undefined> {
+  try {
+    return await log.describeTopic(name);
+  } catch (error) {
+    if (isValenceError(error) && error.code === 'CONFIG_INVALID') return undefined;
+    throw error;
+  }
 }
 
 /** @throws TOPIC_MISMATCH */

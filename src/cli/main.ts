@@ -1,9 +1,18 @@
 /** A worker process that runs one command line. The composition roots in `workers/` hand in the log. */
 import { processEnvironment } from '../config.ts';
 import { armCrashPoint } from '../crash-point.ts';
+import type { ProcessOptions } from '../open-health.ts';
 import { runWorker } from '../worker.ts';
+import type { HealthOptions, WorkerHealth } from '../worker-health.ts';
+import { packageVersion } from './package.ts';
 import { runCli } from './program.ts';
 import type { Surroundings } from './surroundings.ts';
+
+/** What the composition roots know and the command line does not. */
+export interface Adapters {
+  readonly openLog: Surroundings['openLog'];
+  readonly openHealth: (options: HealthOptions, process: ProcessOptions) => Promise<WorkerHealth>;
+}
 
 /**
  * @param argv arguments after the program's name
@@ -11,7 +20,7 @@ import type { Surroundings } from './surroundings.ts';
  */
 export async function runProcess(
   argv: readonly string[],
-  openLog: Surroundings['openLog'],
+  { openLog, openHealth }: Adapters,
   name = 'valence',
 ): Promise<void> {
   const environment = processEnvironment();
@@ -19,7 +28,16 @@ export async function runProcess(
   if (crashAt !== undefined && crashAt !== '')
     armCrashPoint(crashAt, () => process.kill(process.pid, 'SIGKILL'));
   const { stdin, stdout, stderr } = process;
-  await runWorker(name, ({ signal }) =>
-    runCli(argv, { openLog, environment, stdin, stdout, stderr, signal, now: Date.now }),
+  await runWorker(name, ({ signal, fail }) =>
+    runCli(argv, {
+      openLog,
+      openHealth: (options) => openHealth(options, { version: packageVersion(), fail }),
+      environment,
+      stdin,
+      stdout,
+      stderr,
+      signal,
+      now: Date.now,
+    }),
   );
 }

@@ -41,3 +41,8 @@ export function duration(ms: number): string {
   const [size, name] = units.find(([unit]) => ms >= unit && ms % unit === 0) ?? [1, 'ms'];
   return `${count(ms / size)} ${name}`;
 }
+
+/** `1 record`, `12 records` */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${Math.round(value) === 1 ? one : many}`;
+}

@@ -12,7 +12,7 @@ import { COMMANDS } from './commands/index.ts';
 import { packageVersion } from './package.ts';
 import type { Surroundings } from './surroundings.ts';
 
-const COMMON = new Set<string>(settingsOf('doctor').map(({ key }) => key));
+const COMMON = new Set<string>(settingsOf('dlq').map(({ key }) => key));
 const COMMON_HEADING = 'Options of every command:';
 const AFTER_HELP =
   'A flag --foo-bar is VALENCE_FOO_BAR in the environment and foo-bar in a --config file; `valence config` shows what holds.';

@@ -32,7 +32,11 @@ export function classOptions({
   return { declared: labels, labelMap: new Map(labelMap), maxClasses };
 }
 
-function modelSpecs({ model, challengers }: Learning): readonly ModelSpec[] {
+/** Champion first. */
+export function modelSpecs({
+  model,
+  challengers,
+}: Pick<Learning, 'model' | 'challengers'>): readonly ModelSpec[] {
   return [
     { name: 'champion', kind: model, role: 'champion' },
     ...challengers.map(([name, kind]): ModelSpec => ({ name, kind, role: 'challenger' })),

@@ -3,7 +3,9 @@
  */
 import type { Readable } from 'node:stream';
 import type { Environment } from '../config.ts';
+import type { KafkaOptions } from '../kafka-settings.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import type { OpenHealth } from '../worker-health.ts';
 import { palette, type Palette } from './display.ts';
 
 /** Somewhere to write text: stdout, stderr, or a test's list. */
@@ -18,7 +20,9 @@ export interface Sink {
 
 export interface Surroundings {
   /** A URL becomes a log; the caller of a command closes it. */
-  readonly openLog: (url: string) => Promise<EventLog>;
+  readonly openLog: (url: string, options?: { readonly kafka?: KafkaOptions }) => Promise<EventLog>;
+  /** Opens the health of a worker; undefined: nobody watches and nobody is served. */
+  readonly openHealth?: OpenHealth;
   readonly environment: Environment;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Sink;

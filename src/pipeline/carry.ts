@@ -80,7 +80,7 @@ export interface CarrySink {
   alert(rule: string, index: number, state: 'firing' | 'resolved', value: number): void;
 }
 
-interface PendingText {
+export interface PendingText {
   readonly offset: number;
   /** Text records of the partition before this one. */
   readonly ordinal: number;
@@ -91,12 +91,12 @@ interface PendingText {
   readonly baseline: BaselineAnswer;
 }
 
-interface WaitingLabel {
+export interface WaitingLabel {
   readonly label: string;
   readonly clock: number;
 }
 
-interface LabelledText {
+export interface LabelledText {
   /** Where the text stands: its first sight of a class, whenever the label comes. */
   readonly offset: number;
   readonly features: KeptFeatures;
@@ -104,7 +104,7 @@ interface LabelledText {
   readonly label: string | null;
 }
 
-interface Counters {
+export interface Counters {
   /** Largest record timestamp so far, ms. */
   clock: number;
   /** Text records folded. */
@@ -129,7 +129,7 @@ export class ModelCarry {
   #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0 };
   #marked: Counters = { ...this.#counters };
 
-  constructor(options: CarryOptions, from?: CarrySnapshot) {
+  constructor(options: CarryOptions, from?: Pick<CarryCapture, 'scorer' | 'drift' | 'thresholds'>) {
     this.options = options;
     const scoring = { window: options.window, order: options.declared };
     this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
@@ -419,29 +419,65 @@ export class ModelCarry {
     };
   }
 
+  /**
+   * What there is now, to be written out while folding goes on: entries are shared, being immutable, lists are copied. Ids are those
+   * of this process.
+   */
+  capture(): CarryCapture {
+    return {
+      counters: { ...this.#counters },
+      scorer: this.scorer.snapshot(),
+      drift: this.#adwin.snapshot(),
+      thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
+      pending: [...this.#pending.entries()],
+      waiting: [...this.#waiting.entries()],
+      labelled: [...this.#labelled.entries()],
+      gone: Array.from(this.#gone.entries(), ([id]) => id),
+    };
+  }
+
+  /** A marked carry that goes on exactly as the one that was captured. */
+  static revive(capture: CarryCapture, options: CarryOptions): ModelCarry {
+    const carry = new ModelCarry(options, capture);
+    for (const [id, text] of capture.pending) carry.#pending.set(id, text);
+    for (const [id, label] of capture.waiting) carry.#waiting.set(id, label);
+    for (const [id, text] of capture.labelled) carry.#labelled.set(id, text);
+    for (const id of capture.gone) carry.#gone.set(id, true);
+    carry.#counters = { ...capture.counters };
+    carry.mark();
+    return carry;
+  }
+
   /** @param intern id of a term, as the extractor of this process gives it */
   static restore(
     snapshot: CarrySnapshot,
     options: CarryOptions,
     intern: (term: string) => number,
   ): ModelCarry {
-    const carry = new ModelCarry(options, snapshot);
     const features = (list: FeatureList): KeptFeatures => ({
       ids: list.map(([term]) => intern(term)),
       values: list.every(([, value]) => value === 1) ? undefined : list.map(([, value]) => value),
     });
-    for (const { id, tsMs, features: list, ...text } of snapshot.pending) {
-      carry.#pending.set(id, { ...text, tsMs: tsMs ?? undefined, features: features(list) });
-    }
-    for (const { id, ...waiting } of snapshot.waiting) carry.#waiting.set(id, waiting);
-    for (const { id, features: list, ...text } of snapshot.labelled) {
-      carry.#labelled.set(id, { ...text, features: features(list) });
-    }
-    for (const id of snapshot.gone) carry.#gone.set(id, true);
-    const { clock, texts, learned, replaced, expired } = snapshot;
-    carry.#counters = { clock, texts, learned, replaced, expired };
-    carry.mark();
-    return carry;
+    const { clock, texts, learned, replaced, expired, scorer, drift, thresholds } = snapshot;
+    return ModelCarry.revive(
+      {
+        counters: { clock, texts, learned, replaced, expired },
+        scorer,
+        drift,
+        thresholds,
+        pending: snapshot.pending.map(({ id, tsMs, features: list, ...text }) => [
+          id,
+          { ...text, tsMs: tsMs ?? undefined, features: features(list) },
+        ]),
+        waiting: snapshot.waiting.map(({ id, ...waiting }) => [id, waiting]),
+        labelled: snapshot.labelled.map(({ id, features: list, ...text }) => [
+          id,
+          { ...text, features: features(list) },
+        ]),
+        gone: snapshot.gone,
+      },
+      options,
+    );
   }
 }
 
@@ -459,6 +495,18 @@ interface AnswerList {
   readonly classes: readonly string[];
   readonly probabilities: readonly number[];
   readonly best: number;
+}
+
+/** A carry at one moment, with ids of this process; oldest entries first. */
+export interface CarryCapture {
+  readonly counters: Readonly<Counters>;
+  readonly scorer: ReturnType<Scorer['snapshot']>;
+  readonly drift: ReturnType<Adwin['snapshot']>;
+  readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
+  readonly pending: readonly (readonly [id: string, text: PendingText])[];
+  readonly waiting: readonly (readonly [id: string, label: WaitingLabel])[];
+  readonly labelled: readonly (readonly [id: string, text: LabelledText])[];
+  readonly gone: readonly string[];
 }
 
 /** A carry as plain data. */

@@ -18,7 +18,13 @@ import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { deadLetterHeaders, type TopicNames } from '../../topics/index.ts';
-import { ModelCarry, type CarryOptions, type CarrySink, type CarrySnapshot } from './carry.ts';
+import {
+  ModelCarry,
+  type CarryCapture,
+  type CarryOptions,
+  type CarrySink,
+  type CarrySnapshot,
+} from './carry.ts';
 import type { ClassRules } from './classes.ts';
 import { DeltaEncoder, type ChunkEvent, type ReadDelta } from './delta.ts';
 import { ResultRecords, type Origin, type Output } from './result-records.ts';
@@ -65,6 +71,8 @@ export interface StagedChunk {
   readonly from: number;
   readonly to: number;
   readonly deltas: readonly ModelDelta[];
+  /** Size of the delta as it is written. */
+  readonly deltaBytes: number;
   readonly predictions: number;
   readonly outcomes: number;
   readonly deadLetters: number;
@@ -81,6 +89,8 @@ export class PartitionFold {
   readonly #records: ResultRecords;
   readonly #encoder = new DeltaEncoder();
   #carries: ModelCarry[];
+  /** Of models that the topic tells of and this process does not run: they go into snapshots, so that nothing is lost. */
+  readonly #dormant = new Map<string, ModelCarry>();
   /** Classes beyond the declared ones, in the order this partition met them. */
   #appended: string[] = [];
   #markedAppended = 0;
@@ -176,7 +186,7 @@ export class PartitionFold {
       key: null,
       value: delta,
     });
-    return { outputs, from, to, deltas, ...counts };
+    return { outputs, from, to, deltas, deltaBytes: delta.length, ...counts };
   }
 
   /** The chunk is in the log: it becomes state. */
@@ -185,7 +195,7 @@ export class PartitionFold {
       const delta = chunk.deltas[index];
       if (delta !== undefined && delta.classes.length > 0) model.apply(delta);
     }
-    this.#state.positions[this.partition] = chunk.to;
+    this.#state.moved(this.partition, chunk.to, chunk.deltaBytes);
     this.#mark();
   }
 
@@ -211,21 +221,21 @@ export class PartitionFold {
 
   /** Takes the events of a committed delta of this partition into the carries: a new owner's way to where the old one stood. */
   replay(delta: ReadDelta): void {
-    const indexes = delta
+    const carries = delta
       .models(this.#state.extractor)
-      .map(({ name }) => this.#state.indexOf(name));
+      .map(({ name }) => this.#carryOf(this.#state.indexOf(name)) ?? this.#dormantCarry(name));
     for (const entry of delta.events(this.#state.extractor)) {
       const { label } = entry.event;
       if (label !== undefined && label !== null) this.#append(label);
       if (entry.kind === 'text') {
         for (const { model, answer } of entry.answers) {
-          this.#carryOf(indexes[model])?.text(entry.event, answer, undefined);
+          carries[model]?.text(entry.event, answer, undefined);
         }
       } else {
-        for (const model of entry.models)
-          this.#carryOf(indexes[model])?.label(entry.event, undefined);
+        for (const model of entry.models) carries[model]?.label(entry.event, undefined);
       }
     }
+    for (const carry of this.#dormant.values()) carry.mark();
     this.#mark();
   }
 
@@ -278,6 +288,41 @@ export class PartitionFold {
           );
     });
     this.#mark();
+  }
+
+  /** What is committed of everything that is no sum, to be written out while folding goes on. Not between `stage` and `commit`. */
+  capture(): FoldCapture {
+    const running = this.#state.models.flatMap(({ name }, index) => {
+      const carry = this.#carries[index];
+      return carry === undefined ? [] : [{ model: name, carry: carry.capture() }];
+    });
+    const dormant = Array.from(this.#dormant, ([model, carry]) => ({
+      model,
+      carry: carry.capture(),
+    }));
+    return { appended: [...this.#appended], carries: [...running, ...dormant] };
+  }
+
+  /** Goes on from what was captured, by this process or another. Models that it does not hold start empty. */
+  revive(capture: FoldCapture): void {
+    this.#appended = [...capture.appended];
+    this.#dormant.clear();
+    this.#carries = this.#state.models.map(() => new ModelCarry(this.#carryOptions));
+    for (const { model, carry } of capture.carries) {
+      const revived = ModelCarry.revive(carry, this.#carryOptions);
+      const index = this.#state.indexOf(model);
+      if (index === undefined) this.#dormant.set(model, revived);
+      else this.#carries[index] = revived;
+    }
+    this.#mark();
+  }
+
+  #dormantCarry(model: string): ModelCarry {
+    const known = this.#dormant.get(model);
+    if (known !== undefined) return known;
+    const carry = new ModelCarry(this.#carryOptions);
+    this.#dormant.set(model, carry);
+    return carry;
   }
 
   #text(
@@ -481,6 +526,12 @@ export class PartitionFold {
 }
 
 const NO_DELTA: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
+
+/** Everything of a partition that is no sum, at one moment. */
+export interface FoldCapture {
+  readonly appended: readonly string[];
+  readonly carries: readonly { readonly model: string; readonly carry: CarryCapture }[];
+}
 
 /** Everything of a partition that is no sum, as plain data. */
 export interface FoldSnapshot {

@@ -55,7 +55,7 @@ export async function* readDeltas(
   const { from, until = Number.POSITIVE_INFINITY, state } = options;
   if (from === 0 && state.positions[partition] === undefined) {
     const start = (await log.describeTopic(topic))?.partitions[partition]?.start ?? 0;
-    if (start > 0) {
+    if (start > 0 && !(await beginsAnew(log, topic, partition, start))) {
       throw new ValenceError(
         'DELTA_GAP',
         `the first ${start} records of ${topic}/${partition} are gone, and what they taught with them; use another --pipeline`,
@@ -65,11 +65,31 @@ export async function* readDeltas(
   }
   for (let next = from; next < until;) {
     const batch = await log.read(topic, partition, { from: next, maxRecords: 500 });
-    for (const { value, offset } of batch.records) {
+    for (const { key, value, offset } of batch.records) {
       if (offset >= until) return;
-      if (value !== null) yield { delta: readDelta(value), next: offset + 1 };
+      // A record with a key marks a claim.
+      if (key === null && value !== null) yield { delta: readDelta(value), next: offset + 1 };
     }
     next = batch.next;
     if (next >= batch.end) return;
+  }
+}
+
+/** The first delta that is left covers no source record: a rebuilt model begins with it. */
+async function beginsAnew(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  start: number,
+): Promise<boolean> {
+  for (let next = start; ;) {
+    const batch = await log.read(topic, partition, { from: next, maxRecords: 1 });
+    const [record] = batch.records;
+    if (record === undefined || batch.next <= next) return false;
+    if (record.key === null && record.value !== null) {
+      const { from, to } = readDelta(record.value);
+      return from === to;
+    }
+    next = batch.next;
   }
 }

@@ -61,8 +61,12 @@ export async function loadModel(options: {
   return { state, deltas, carryHash: options.carry === undefined ? undefined : hashJson(carries) };
 }
 
-/** Models of the newest deltas, in their order; the first of them is the champion. */
-async function newestModels(
+/**
+ * Models of the newest deltas, in their order; the first of them is the champion.
+ *
+ * @throws NOT_FOUND nothing was learned yet
+ */
+export async function newestModels(
   log: EventLog,
   topic: string,
   ranges: readonly { readonly start: number; readonly end: number }[],
@@ -71,7 +75,8 @@ async function newestModels(
     let newest: Uint8Array | undefined;
     for (let back = 1; newest === undefined && end - back >= start; back++) {
       const batch = await log.read(topic, partition, { from: end - back, maxRecords: 1 });
-      newest = batch.records[0]?.value ?? undefined;
+      const [record] = batch.records;
+      newest = record?.key === null ? (record.value ?? undefined) : undefined;
     }
     if (newest === undefined) continue;
     const taught = readDelta(newest).models({ intern: () => 0 });

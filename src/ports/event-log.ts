@@ -72,6 +72,10 @@ export interface TopicDescription {
   readonly retentionMs: number | undefined;
   /** By partition: the first offset still kept, and the offset after the last committed record. */
   readonly partitions: readonly { readonly start: number; readonly end: number }[];
+  /** How many brokers keep a copy of each partition, the fewest; undefined: the log keeps no copies. */
+  readonly replicas?: number;
+  /** Further settings by the broker's own names, where the log has such and lets us see them. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface ReadOptions {
@@ -158,6 +162,30 @@ export interface OwnOptions {
   }) => void;
 }
 
+/** One thing that was looked at, and what to do where something is wrong. */
+export interface Finding {
+  /** What was looked at, a word or two. */
+  readonly check: string;
+  /** `error` stops the pipeline; `warning` may; `ok` is fine. */
+  readonly state: 'ok' | 'warning' | 'error';
+  readonly finding: string;
+  readonly fix?: string;
+}
+
+/** What a diagnosis is about. */
+export interface DiagnosisSubject {
+  /** Topics of the pipeline, and what the worker in question does with each. */
+  readonly topics: readonly {
+    readonly name: string;
+    readonly uses: readonly ('read' | 'write' | 'trim' | 'create')[];
+  }[];
+  /** Group of the subscribers, and whether the worker joins it. */
+  readonly group: string;
+  readonly joins: boolean;
+  /** Transactional ids begin with it; undefined: the worker writes no transactions. */
+  readonly transactionalId: string | undefined;
+}
+
 export interface EventLog {
   /** The log's URL, secrets masked. */
   readonly url: string;
@@ -218,6 +246,9 @@ export interface EventLog {
   ): Promise<
     readonly { readonly topic: string; readonly partition: number; readonly deleted: number }[]
   >;
+
+  /** What this kind of log knows to be wrong with itself, for people. Changes nothing. */
+  diagnose?(subject: DiagnosisSubject): Promise<readonly Finding[]>;
 
   /** Lets go of everything. Owners are told to finish first. Safe to call twice. */
   close(): Promise<void>;

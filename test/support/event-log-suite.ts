@@ -43,7 +43,7 @@ export function describeEventLog(name: string, open: () => Promise<LogPair>): vo
           { name: topic.name, status: 'created', differences: [] },
         ]);
         expect(await second.listTopics()).toContain(topic.name);
-        expect(await second.describeTopic(topic.name)).toEqual({
+        expect(await second.describeTopic(topic.name)).toMatchObject({
           name: topic.name,
           cleanup: 'delete',
           retentionMs: 60_000,

@@ -224,13 +224,13 @@ describe('explainConfig', () => {
       variable: 'VALENCE_WINDOW',
       value: '50',
       origin: 'VALENCE_WINDOW',
-      commands: ['start', 'subscribe', 'model hash'],
+      commands: ['start', 'subscribe', 'verify', 'model hash', 'model rebuild'],
     });
     expect(
       rows.filter(({ key }) => key === 'explain').map(({ value, commands }) => [value, commands]),
     ).toEqual([
       ['3', ['start']],
-      ['0', ['subscribe']],
+      ['0', ['subscribe', 'verify']],
     ]);
   });
 

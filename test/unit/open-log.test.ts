@@ -37,8 +37,13 @@ describe('openLog', () => {
     ['sqlite::memory:', /path of a file/],
     ['sqlite:x.db?synchronous=off', /synchronous=full/],
     ['sqlite:x.db?mode=ro', /synchronous=full/],
-    ['kafka:', /not part of this version/],
-    ['kafka://localhost:9092', /not part of this version/],
+    ['kafka:', /needs its brokers/],
+    ['kafka:broker:9092', /expected kafka:\/\/host:port/],
+    ['kafka://user:secret@broker:99999', /expected host:port, got 'broker:99999'/],
+    ['kafka://user@broker:9092', /a user without a password/],
+    ['kafka://user:secret@broker:9092?tls=true', /no paths or parameters/],
+    ['kafka://user:%secret@broker:9092', /%25/],
+    ['kafka://[::1]:9092', /IPv6 address needs a host name/],
   ])('%s is CONFIG_INVALID and says what is expected', async (url, message) => {
     const error: unknown = await openLog(url).catch((reason: unknown) => reason);
     expect(error).toMatchObject({

@@ -15,7 +15,9 @@ import type {
   Batch,
   Checkpoint,
   Commit,
+  DiagnosisSubject,
   EventLog,
+  Finding,
   NewRecord,
   OwnedPartition,
   OwnOptions,
@@ -34,6 +36,7 @@ import {
   turn,
 } from '../embedded/records.ts';
 import { Connection, isCommitUnknown } from './connection.ts';
+import { diagnoseSqlite } from './diagnose.ts';
 import type { Statement } from './driver.ts';
 import { fencePlaces, GroupTable, type MemberKey } from './groups.ts';
 import { RecordTable, type RecordWriter } from './records.ts';
@@ -217,6 +220,11 @@ export class SqliteEventLog implements EventLog {
         if (deleted > 0) report.push({ topic: topic.name, partition: place.partition, deleted });
       }
     return report;
+  }
+
+  async diagnose(subject: DiagnosisSubject): Promise<readonly Finding[]> {
+    this.#check();
+    return this.#connection.read(() => diagnoseSqlite(this.#connection, subject, Date.now()));
   }
 
   async close(): Promise<void> {

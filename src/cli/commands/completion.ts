@@ -9,7 +9,7 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export function completionCommand(program: () => Parser): Command {
   return {
     name: 'completion',
-    settings: 'doctor',
+    settings: 'dlq',
     summary: 'print a completion script for a shell',
     arguments: [{ name: 'SHELL', description: 'bash, zsh or fish', choices: SHELLS }],
     examples: [

@@ -22,7 +22,7 @@ export const configCommand: Command = {
       await out.values(
         settings.map(({ key, flag, variable, value, origin, commands }) => ({
           key,
-          flag,
+          flag: flag ?? null,
           variable,
           value: value ?? null,
           origin,
@@ -35,8 +35,8 @@ export const configCommand: Command = {
     await out.lines(
       table(
         [{ head: 'SETTING' }, { head: 'VALUE' }, { head: 'FROM' }, { head: 'COMMANDS' }],
-        settings.map(({ flag, value, origin, commands }) => [
-          flag.slice(2),
+        settings.map(({ flag, variable, value, origin, commands }) => [
+          flag?.slice(2) ?? variable,
           value === undefined || value === '' ? '-' : value,
           origin,
           commands.length === all ? 'all' : commands.join(', '),

@@ -1,16 +1,15 @@
 /** `valence dlq list|show|replay|drop`: what could not be folded, whole. */
+import { DeadLetterHeaders } from '../../../topics/index.ts';
 import { ValenceError } from '../../errors.ts';
 import type { EventLog, Headers, LogRecord, NewRecord } from '../../ports/event-log.ts';
 import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { followTopic } from '../../ports/follow-topic.ts';
-import { count } from '../numbers.ts';
+import { count, counted } from '../numbers.ts';
 import { textOf, valueOf } from '../record-json.ts';
 
 type Context = CommandContext<'dlq'>;
 
-/** Headers that the dead letter got, before which the record's own stand. */
-const ADDED = /^(?:__streams\.errors\.|valence\.errors\.)/;
 const REPLAYED_AT_ONCE = 500;
 const PLACE = {
   name: 'N',
@@ -39,7 +38,7 @@ const list = command({
           { width: context.out.width, colors: context.out.colors },
         ),
       );
-      context.out.note(`${count(rows.length)} dead letters`);
+      context.out.note(counted(rows.length, 'dead letter'));
     }),
 });
 
@@ -54,7 +53,7 @@ const show = command({
       const letter = letterAt(letters, place);
       const { key, value, headers } = letter;
       const { n, code, stage, from, message } = summaryOf(letter);
-      const own = headers.filter(([name]) => !ADDED.test(name));
+      const own = ownHeaders(headers);
       const whole = {
         n,
         code,
@@ -105,7 +104,7 @@ const replay = command({
       if (context.out.json)
         return context.out.values([{ topic, replayed: records.length, skipped }]);
       await context.out.line(
-        `${count(records.length)} replayed to ${topic}${skipped === 0 ? '' : `, ${count(skipped)} rows of files left out`}; \`valence dlq drop\` deletes them here`,
+        `${count(records.length)} replayed to ${topic}${skipped === 0 ? '' : `, ${counted(skipped, 'row of a file', 'rows of files')} left out`}; \`valence dlq drop\` deletes them here`,
       );
     }),
 });
@@ -132,7 +131,7 @@ const drop = command({
         before.set(partition, Math.max(before.get(partition) ?? 0, offset + 1));
       for (const [partition, offset] of before) await log.trim(topic, partition, offset);
       if (context.out.json) return context.out.values([{ topic, dropped: dropped.length }]);
-      await context.out.line(`${count(dropped.length)} dead letters deleted`);
+      await context.out.line(`${counted(dropped.length, 'dead letter')} deleted`);
     }),
 });
 
@@ -224,7 +223,18 @@ async function send(
 }
 
 function original({ key, value, headers }: LogRecord): NewRecord {
-  return { key, value, headers: headers.filter(([name]) => !ADDED.test(name)) };
+  return { key, value, headers: ownHeaders(headers) };
+}
+
+/**
+ * The headers that the record brought. Those of the dead letter stand behind them, each once; a record that had been a dead letter
+ * before, here or elsewhere, keeps the like of its own.
+ */
+function ownHeaders(headers: Headers): Headers {
+  const added = new Set<string>(DeadLetterHeaders.keyof().options);
+  let end = headers.length;
+  while (added.delete(headers[end - 1]?.[0] ?? '')) end--;
+  return headers.slice(0, end);
 }
 
 function replayedName(topic: string, partition: number): string {

@@ -13,6 +13,7 @@ import { startCommand } from './start.ts';
 import { subscribeCommand } from './subscribe.ts';
 import { tailCommand } from './tail.ts';
 import { topicsCommands } from './topics.ts';
+import { verifyCommand } from './verify.ts';
 
 export const COMMANDS: readonly (Command | CommandGroup)[] = [
   startCommand,
@@ -23,6 +24,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   tailCommand,
   evaluateCommand,
   replayCommand,
+  verifyCommand,
   modelCommands,
   topicsCommands,
   dlqCommands,

@@ -1,15 +1,17 @@
-/** `valence model show|top|explain|hash|export|import`: what was learned, read from the model topic. */
+/** `valence model show|top|explain|hash|export|import|rebuild`: what was learned, read from the model topic. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
 import { ValenceError } from '../../errors.ts';
 import { ClassRules } from '../../pipeline/classes.ts';
 import { importModel, loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
+import { rebuildModel } from '../../pipeline/rebuild.ts';
 import { unknownModel, type RunningModel } from '../../pipeline/state.ts';
+import { EXIT } from '../../worker.ts';
 import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
 import { count, percent } from '../numbers.ts';
-import { classOptions, foldOptions } from '../subscriber-options.ts';
+import { classOptions, foldOptions, modelSpecs } from '../subscriber-options.ts';
 
 type Context = CommandContext<'model'>;
 
@@ -193,10 +195,56 @@ const importCommand = command({
     }),
 });
 
+const rebuild = command({
+  name: 'rebuild',
+  settings: 'model rebuild',
+  summary: 'make the model again from the source topic, when the model topic was lost or damaged',
+  details:
+    'Stop the subscribers first, and give the models and settings that they had. What is left of deltas and snapshots is deleted; ' +
+    'results stay, and are not written again. Subscribers go on where they were. If it is broken off, begin again.',
+  examples: [
+    ['model rebuild', 'the model of everything that was folded'],
+    ['model rebuild --challenger cnb=complement', 'with the challengers that the subscribers had'],
+  ],
+  run: ({ config, surroundings, out }) =>
+    withLog(surroundings, config, async (log) => {
+      const { pipeline, analyzer, force } = config;
+      const classes = new ClassRules(classOptions(config));
+      const rebuilt = await rebuildModel({
+        log,
+        pipeline,
+        analyzer,
+        force,
+        models: modelSpecs(config),
+        fold: { ...foldOptions(config), topics: namesOf(config), classes },
+        signal: surroundings.signal,
+        onProgress: (records, of) => {
+          out.status(`${count(records)} of ${count(of)} records`);
+        },
+      }).catch((error: unknown) => {
+        if (!surroundings.signal.aborted) throw error;
+      });
+      out.status('');
+      if (rebuilt === undefined) {
+        out.note('broken off: begin again before subscribers go on');
+        return EXIT.failed;
+      }
+      if (out.json) {
+        await out.values([{ pipeline, ...rebuilt }]);
+        return EXIT.done;
+      }
+      const { records, deltas, learned, hash: sums } = rebuilt;
+      await out.line(
+        `${count(records)} records folded again · ${count(deltas)} deltas · ${count(learned)} documents learned · hash ${sums.slice(0, 16)}`,
+      );
+      return EXIT.done;
+    }),
+});
+
 export const modelCommands: CommandGroup = {
   name: 'model',
   summary: 'look into what was learned, keep it, start with it',
-  commands: [show, top, explain, hash, exportModel, importCommand],
+  commands: [show, top, explain, hash, exportModel, importCommand, rebuild],
 };
 
 async function withModel(

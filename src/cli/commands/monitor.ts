@@ -1,8 +1,9 @@
 /** `valence monitor`: the results topic as figures per model over all partitions, with thresholds. Writes nothing to the log. */
 import { ThresholdState, type Transition } from '../../core/metrics/threshold.ts';
 import { EXIT } from '../../worker.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
 import { followTopic } from '../../ports/follow-topic.ts';
+import { withHealthyLog } from '../health.ts';
 import { MergedMetrics, type ModelMetrics } from '../merged-metrics.ts';
 import { count, percent } from '../numbers.ts';
 import { reportLines } from '../report.ts';
@@ -32,7 +33,9 @@ async function run(context: Context): Promise<number> {
   const { config, surroundings } = context;
   const metrics = new MergedMetrics();
   const watch = new Watch(config.thresholds);
-  await withLog(surroundings, config, async (log) => {
+  const worker = { roles: ['monitor'], logger: loggerOf('monitor', surroundings, config) } as const;
+  await withHealthyLog(surroundings, config, worker, async (log, health) => {
+    health.figures(() => ({ models: metrics.all(), thresholds: watch.states }));
     for await (const records of followTopic(log, namesOf(config).results, {
       untilEnd: config.once,
       signal: surroundings.signal,
@@ -83,8 +86,14 @@ class Watch {
     });
   }
 
+  get states(): readonly { model: string; rule: string; firing: boolean }[] {
+    return [...this.#states].flatMap(([model, states]) =>
+      states.map(({ rule, firing }) => ({ model, rule, firing })),
+    );
+  }
+
   get firing(): number {
-    return [...this.#states.values()].flat().filter(({ firing }) => firing).length;
+    return this.states.filter(({ firing }) => firing).length;
   }
 }
 

@@ -3,9 +3,10 @@ import { ValenceError } from '../../errors.ts';
 import { publish, type PublishProgress, type PublishSummary } from '../../ingest/publish.ts';
 import type { ColumnRole } from '../../ingest/row.ts';
 import { EXIT } from '../../worker.ts';
-import { command, loggerOf, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
 import { table } from '../display.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
+import { withHealthyLog } from '../health.ts';
 import { byteCount, count, percent, rate } from '../numbers.ts';
 
 type Context = CommandContext<'publish'>;
@@ -37,8 +38,9 @@ async function run(context: Context, path: string | undefined): Promise<number> 
   const names = namesOf(config);
   const logger = loggerOf('publisher', surroundings, config);
   const started = surroundings.now();
-  return withLog(surroundings, config, async (log) => {
-    await ensurePipeline(log, names, config.partitions);
+  const worker = { roles: ['publisher'], logger } as const;
+  return withHealthyLog(surroundings, config, worker, async (log, health) => {
+    await ensurePipeline(log, names, config.partitions, ['source', 'dlq']);
     await requireMirrors(log, names);
     const summary = await publish({
       log,
@@ -56,6 +58,7 @@ async function run(context: Context, path: string | undefined): Promise<number> 
       labelDelay: config.labelDelay,
       signal: surroundings.signal,
       onProgress: (progress) => {
+        health.progress(progress);
         out.status(progressLine(progress, (surroundings.now() - started) / 1000));
       },
       onNotice: (notice) => {

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { publish, type PublishSummary } from '../../ingest/publish.ts';
 import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { EventLog } from '../../ports/event-log.ts';
-import { command, loggerOf, namesOf, withLog, type CommandContext } from '../command.ts';
+import type { WorkerHealth } from '../../worker-health.ts';
+import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
+import { watchedLog, withHealthyLog } from '../health.ts';
 import { count } from '../numbers.ts';
 import { packageRoot } from '../package.ts';
 import { reportLines } from '../report.ts';
@@ -50,11 +52,14 @@ interface Input {
 async function run(context: Context): Promise<void> {
   const { config, surroundings } = context;
   const input = await inputOf(context);
-  await withLog(surroundings, { ...config, log: input.log }, async (log) => {
+  const logger = loggerOf('start', surroundings, config);
+  const worker = { roles: ['publisher', 'subscriber'], logger } as const;
+  const asked = { ...config, log: input.log };
+  await withHealthyLog(surroundings, asked, worker, async (log, health) => {
     const names = namesOf(config);
     await ensurePipeline(log, names, config.partitions);
     await requireMirrors(log, names);
-    await new Start(context, log, input).run();
+    await new Start(context, log, health, input).run();
   });
 }
 
@@ -90,6 +95,7 @@ async function inputOf({ config, origins }: Context): Promise<Input> {
 class Start {
   readonly #context: Context;
   readonly #log: EventLog;
+  readonly #health: WorkerHealth;
   readonly #input: Input;
   readonly #positions: (number | undefined)[] = [];
   #folded = 0;
@@ -99,9 +105,10 @@ class Start {
   #share: number | undefined;
   #finished = false;
 
-  constructor(context: Context, log: EventLog, input: Input) {
+  constructor(context: Context, log: EventLog, health: WorkerHealth, input: Input) {
     this.#context = context;
     this.#log = log;
+    this.#health = health;
     this.#input = input;
   }
 
@@ -170,7 +177,9 @@ class Start {
       named: namedColumns({ origins }),
       rate,
       signal,
-      onProgress: ({ acked, deadLettered, bytes, totalBytes }) => {
+      onProgress: (progress) => {
+        const { acked, deadLettered, bytes, totalBytes } = progress;
+        this.#health.progress(progress);
         this.#published = acked;
         this.#refused = deadLettered;
         this.#share = totalBytes === undefined ? undefined : bytes / totalBytes;
@@ -194,10 +203,11 @@ class Start {
     const logger = loggerOf('subscriber', surroundings, { ...config, logLevel });
     await runSubscriber({
       ...subscriberOptions(config),
-      log: this.#log,
+      log: watchedLog(surroundings, { ...config, log: this.#input.log }, this.#log, this.#health),
       untilEnd,
       signal,
       onEvent: (event) => {
+        this.#health.event(event);
         this.#note(event);
         logEvent(logger, event);
       },

@@ -1,9 +1,14 @@
 /** `valence subscribe`: the worker that predicts, scores and learns. */
+import { runScoreReplica } from '../../pipeline/score-replica.ts';
 import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { Logger } from '../../logger.ts';
-import { command, loggerOf, withLog, type CommandContext } from '../command.ts';
+import { ValenceError } from '../../errors.ts';
+import type { EventLog } from '../../ports/event-log.ts';
+import type { WorkerHealth } from '../../worker-health.ts';
+import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
+import { watchedLog, withHealthyLog } from '../health.ts';
 import { count } from '../numbers.ts';
-import { subscriberOptions } from '../subscriber-options.ts';
+import { classOptions, subscriberOptions } from '../subscriber-options.ts';
 
 export const subscribeCommand = command({
   name: 'subscribe',
@@ -11,10 +16,15 @@ export const subscribeCommand = command({
   summary: 'predict each text, learn from its label after; until it is told to stop',
   details:
     'Several subscribers of one pipeline share its partitions and teach one model. Stopping it at any moment is safe: each record is ' +
-    'predicted, learned and counted once.',
+    'predicted, learned and counted once. With --score-only it is a read-only replica: it predicts --source to --results, dead ' +
+    'letters to --dlq (default <results>.dlq), from the model topic of --pipeline, which it never writes to.',
   examples: [
     ['subscribe', 'the default model, until Ctrl-C'],
     ['subscribe --until-end', 'what is there now, then exit'],
+    [
+      'subscribe --score-only --source replies --results replies.results',
+      'predict another topic with the same model, learning nothing',
+    ],
     [
       "subscribe --challenger cnb=complement --threshold 'rolling.accuracy>=0.6'",
       'two models on one stream, with an alert',
@@ -23,32 +33,94 @@ export const subscribeCommand = command({
   run,
 });
 
-async function run({ config, surroundings, out }: CommandContext<'subscribe'>): Promise<void> {
+type Context = CommandContext<'subscribe'>;
+
+async function run({ config, surroundings, out }: Context): Promise<void> {
   const logger = loggerOf('subscriber', surroundings, config);
-  await withLog(surroundings, config, async (log) => {
+  const worker = { roles: ['subscriber'], logger } as const;
+  if (config.scoreOnly) requireTopics(config);
+  await withHealthyLog(surroundings, config, worker, async (log, health) => {
+    const watched = watchedLog(surroundings, config, log, health);
+    if (config.scoreOnly)
+      return score({ config, surroundings, out }, { logger, health, log: watched });
     logger.info({ log: log.url, pipeline: config.pipeline, model: config.model }, 'started');
     const summary = await runSubscriber({
       ...subscriberOptions(config),
-      log,
+      log: watched,
       untilEnd: config.untilEnd,
       signal: surroundings.signal,
       onEvent: (event) => {
+        health.event(event);
         logEvent(logger, event);
       },
     });
     const { records, predictions, outcomes, deadLetters, positions } = summary;
     logger.info({ records, deadLetters, positions }, 'stopped');
     if (!config.untilEnd) return;
-    const figures = { records, predictions, outcomes, deadLetters };
-    if (out.json) await out.values([{ ...figures, positions: positions.map((at) => at ?? null) }]);
-    else
-      await out.line(
-        Object.entries({ ...figures, 'dead letters': deadLetters })
-          .filter(([name]) => name !== 'deadLetters')
-          .map(([name, value]) => `${count(value)} ${name}`)
-          .join(' · '),
-      );
+    await tell(out, { records, predictions, outcomes, deadLetters }, positions);
   });
+}
+
+/** Predicts another topic with the model of the pipeline. */
+async function score(
+  { config, surroundings, out }: Pick<Context, 'config' | 'surroundings' | 'out'>,
+  { logger, health, log }: { logger: Logger; health: WorkerHealth; log: EventLog },
+): Promise<void> {
+  const { pipeline, explain, partitions, untilEnd, dlq } = config;
+  const { model, snapshots, source, results } = namesOf(config);
+  logger.info({ log: log.url, pipeline, source, results }, 'started as a read-only replica');
+  const summary = await runScoreReplica({
+    log,
+    pipeline,
+    topics: { model, snapshots },
+    source,
+    results,
+    ...(dlq === undefined ? {} : { dlq }),
+    classes: classOptions(config),
+    explain,
+    partitions,
+    untilEnd,
+    signal: surroundings.signal,
+    onEvent: (event) => {
+      if (event.type === 'waiting') {
+        health.waits();
+        logger.info({ topic: event.topic }, 'waiting for the model: nothing was learned yet');
+      } else if (event.type === 'truncated') {
+        const { partition, records } = event;
+        logger.warn({ partition, records }, 'records were deleted before they were predicted');
+      } else {
+        health.event(event);
+        logEvent(logger, event);
+      }
+    },
+  });
+  const { records, predictions, deadLetters, labels, positions } = summary;
+  logger.info({ records, deadLetters, labels, positions }, 'stopped');
+  if (untilEnd) await tell(out, { records, predictions, deadLetters, labels }, positions);
+}
+
+/** A replica's topics are named, not guessed: those of the pipeline are not for it. */
+function requireTopics({ source, results }: Context['config']): void {
+  if (source !== undefined && results !== undefined) return;
+  throw new ValenceError(
+    'CONFIG_INVALID',
+    '--score-only: expected --source TOPIC to predict and --results TOPIC for the predictions, which are not those of the pipeline',
+  );
+}
+
+async function tell(
+  out: Context['out'],
+  figures: Readonly<Record<string, number>>,
+  positions: readonly (number | undefined)[],
+): Promise<void> {
+  if (out.json) {
+    await out.values([{ ...figures, positions: positions.map((at) => at ?? null) }]);
+    return;
+  }
+  const parts = Object.entries(figures).map(
+    ([name, value]) => `${count(value)} ${name === 'deadLetters' ? 'dead letters' : name}`,
+  );
+  await out.line(parts.join(' · '));
 }
 
 /** One constant phrase an event; what varies are fields. */
@@ -74,6 +146,12 @@ export function logEvent(logger: Logger, event: SubscriberEvent): void {
       break;
     case 'restored':
       logger.info(fields, 'partition restored');
+      break;
+    case 'snapshot':
+      logger.info(fields, 'snapshot written');
+      break;
+    case 'idle':
+    case 'heartbeat':
       break;
   }
 }

@@ -5,7 +5,7 @@ import { command, namesOf, withLog, type CommandContext, type CommandGroup } fro
 import { table, type Column } from '../display.ts';
 import { ensurePipeline, partitionMismatches } from '../ensure-topics.ts';
 import { count } from '../numbers.ts';
-import { checkTopics, kept } from '../topic-check.ts';
+import { checkTopics, fixOf, kept } from '../topic-check.ts';
 
 type Context = CommandContext<'topics'>;
 
@@ -20,9 +20,14 @@ const check = command({
       const topics = await checkTopics(log, namesOf(context.config));
       await print(
         context,
-        topics.map(({ name, status, differences }) => ({ topic: name, status, differences })),
-        [{ head: 'TOPIC' }, { head: 'STATUS' }, { head: 'DIFFERENCES' }],
-        ({ topic, status, differences }) => [topic, status, differences.join('; ')],
+        topics.map((topic) => ({
+          topic: topic.name,
+          status: topic.status,
+          differences: topic.differences,
+          fix: fixOf(topic) ?? null,
+        })),
+        [{ head: 'TOPIC' }, { head: 'STATUS' }, { head: 'DIFFERENCES' }, { head: 'FIX' }],
+        ({ topic, status, differences, fix }) => [topic, status, differences.join('; '), fix ?? ''],
       );
       return topics.every(({ status }) => status === 'ok') ? EXIT.done : EXIT.failed;
     }),
@@ -32,6 +37,8 @@ const create = command({
   name: 'create',
   settings: 'topics',
   summary: "create the pipeline's topics that are missing; existing ones are never altered",
+  details:
+    'On Kafka with as many copies as there are brokers, at most three, all but one of which must be in sync.',
   examples: [['topics create --partitions 4', 'four partitions, for four subscribers']],
   run: (context) =>
     withLog(context.surroundings, context.config, async (log) => {
@@ -55,34 +62,40 @@ const create = command({
 const describe = command({
   name: 'describe',
   settings: 'topics',
-  summary: "show the pipeline's topics: partitions, records, retention",
+  summary: "show the pipeline's topics: partitions, records, retention, copies",
   examples: [['topics describe --json', 'with the offsets of each partition']],
   run: (context) =>
     withLog(context.surroundings, context.config, async (log) => {
       const topics = await checkTopics(log, namesOf(context.config));
       const found = topics.flatMap(({ description }) => description ?? []);
       const right = { align: 'right' } as const;
+      const copied = found.some(({ replicas }) => replicas !== undefined);
       await print(
         context,
-        found.map(({ name, partitions, cleanup, retentionMs }) => ({
+        found.map(({ name, partitions, cleanup, retentionMs, replicas, settings }) => ({
           topic: name,
           cleanup,
           retentionMs: retentionMs ?? null,
+          ...(replicas === undefined ? {} : { replicas }),
+          ...(settings === undefined ? {} : { settings }),
           partitions: partitions.map(({ start, end }, partition) => ({ partition, start, end })),
         })),
         [
           { head: 'TOPIC' },
           { head: 'PARTITIONS', ...right },
-          { head: 'RECORDS', ...right },
+          // Brokers count the ends of transactions as offsets too.
+          { head: copied ? 'OFFSETS' : 'RECORDS', ...right },
           { head: 'CLEANUP' },
           { head: 'KEPT' },
+          ...(copied ? [{ head: 'COPIES', ...right }] : []),
         ],
-        ({ topic, partitions, cleanup, retentionMs }) => [
+        ({ topic, partitions, cleanup, retentionMs, replicas }) => [
           topic,
           count(partitions.length),
           count(partitions.reduce((sum, { start, end }) => sum + end - start, 0)),
           cleanup,
           kept(retentionMs ?? undefined),
+          ...(copied ? [replicas === undefined ? '-' : count(replicas)] : []),
         ],
       );
       for (const { name, status } of topics)

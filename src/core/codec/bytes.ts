@@ -8,9 +8,15 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export class ByteWriter {
-  #bytes = new Uint8Array(16_384);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
   #length = 0;
+
+  /** @param capacity bytes that it takes without growing */
+  constructor(capacity = 16_384) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   get length(): number {
     return this.#length;
@@ -114,6 +120,14 @@ export class ByteWriter {
     this.#length = at + end;
   }
 
+  /** The first `size` bytes, at most what there is, as a copy; the rest moves to the front. */
+  take(size: number): Uint8Array {
+    const taken = this.#bytes.slice(0, Math.min(size, this.#length));
+    this.#bytes.copyWithin(0, taken.length, this.#length);
+    this.#length -= taken.length;
+    return taken;
+  }
+
   bytes(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
@@ -131,6 +145,8 @@ export class ByteWriter {
 }
 
 export class ByteReader {
+  /** Code units of the string that `readUnits` read last. */
+  units = new Uint16Array(64);
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
@@ -199,6 +215,25 @@ export class ByteReader {
     } catch (cause) {
       throw damaged('holds a string that is not UTF-8', cause);
     }
+  }
+
+  /** The next string as code units in `units`, no string made of it where all are ASCII. @returns how many */
+  readUnits(): number {
+    const start = this.#at;
+    const length = this.varint();
+    const at = this.#skip(length);
+    if (length > this.units.length) this.units = new Uint16Array(length * 2);
+    for (let i = 0; i < length; i++) {
+      const unit = this.#bytes[at + i] ?? 0;
+      if (unit > 0x7f) {
+        this.#at = start;
+        const text = this.string();
+        for (let to = 0; to < text.length; to++) this.units[to] = text.charCodeAt(to);
+        return text.length;
+      }
+      this.units[i] = unit;
+    }
+    return length;
   }
 
   /** A view of the next `length` bytes. */

@@ -7,6 +7,7 @@ import type {
   Model,
   ModelDelta,
   ModelSnapshot,
+  ModelSums,
 } from './model.ts';
 
 /**
@@ -91,6 +92,10 @@ abstract class Baseline implements Model {
 
   top(): ReadonlyMap<string, readonly []> {
     return new Map(this.classes.map((label) => [label, []]));
+  }
+
+  sums(): ModelSums {
+    return this.counts.sums();
   }
 
   snapshot(): ModelSnapshot {

@@ -1,5 +1,5 @@
 import type { Features } from '../text/features.ts';
-import type { FirstSight, ModelDelta } from './model.ts';
+import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
 /**
  * The sums of a counting model, and the part of them that is staged:
@@ -202,6 +202,20 @@ export class ClassCounts {
         if (change !== 0) this.#add(id, columns[index] ?? 0, change);
       }
     }
+  }
+
+  /** Copies what there is: 16 MB for a million features of two classes. */
+  sums(): ModelSums {
+    return {
+      classes: this.labels.map((label, column) => ({
+        label,
+        documents: this.documents[column] ?? 0,
+        firstSight: this.sightOf(column),
+      })),
+      rows: this.rows,
+      cells: this.cells.slice(),
+      stride: this.stride,
+    };
   }
 
   /** Count of a feature in a class; 0 for an id without counts. */

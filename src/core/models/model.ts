@@ -90,8 +90,25 @@ export interface Model {
     readonly { readonly feature: string; readonly weight: number; readonly count: number }[]
   >;
 
+  /** A copy of the sums as they are now, what is staged included, to be written out while the model goes on learning. */
+  sums(): ModelSums;
+
   /** Plain data, JSON-safe, canonical: equal sums give equal snapshots (features by term, code-unit order). */
   snapshot(): ModelSnapshot;
+}
+
+/** The sums of a model at one moment, in the order of the columns and ids of this process. */
+export interface ModelSums {
+  readonly classes: readonly {
+    readonly label: string;
+    readonly documents: number;
+    readonly firstSight: FirstSight | undefined;
+  }[];
+  /** Rows of `cells`: an id of `rows` or more has no counts. */
+  readonly rows: number;
+  /** Row-major [id x stride + index of the class]; `stride` is at least the number of classes. */
+  readonly cells: Float64Array;
+  readonly stride: number;
 }
 
 /** A model as data. Reading one executes nothing. */

@@ -7,6 +7,7 @@ import type {
   Model,
   ModelDelta,
   ModelSnapshot,
+  ModelSums,
 } from './model.ts';
 
 /**
@@ -152,6 +153,10 @@ export abstract class NaiveBayes implements Model {
         return [labels[column] ?? '', found];
       }),
     );
+  }
+
+  sums(): ModelSums {
+    return this.counts.sums();
   }
 
   snapshot(): ModelSnapshot {

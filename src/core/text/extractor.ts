@@ -1,7 +1,7 @@
 import { ValenceError } from '../../errors.ts';
 import { parseAnalyzer } from './analyzer.ts';
 import type { Extractor, Features, TermVisitor } from './features.ts';
-import { TermSpans } from './term-spans.ts';
+import { hashUnits, TermSpans, toUnits } from './term-spans.ts';
 import { TokenScanner } from './token-scanner.ts';
 import { TermCounts, Vocabulary } from './vocabulary.ts';
 
@@ -67,10 +67,19 @@ class RiverExtractor implements Extractor {
   }
 
   intern(term: string): number {
+    const units = toUnits(term);
+    return this.internUnits(units, 0, units.length);
+  }
+
+  internUnits(units: Uint16Array, start: number, end: number): number {
     this.#vocabulary.release();
-    const known = this.#vocabulary.lookup(term);
-    if (known !== -1 || this.#vocabulary.size >= this.#limit) return known;
-    const id = this.#vocabulary.add(term);
+    const { size } = this.#vocabulary;
+    const id = this.#vocabulary.addUnits(units, start, end, hashUnits(units, start, end));
+    if (id < size) return id;
+    if (size >= this.#limit) {
+      this.#vocabulary.release();
+      return -1;
+    }
     this.#vocabulary.keep();
     return id;
   }

@@ -83,6 +83,8 @@ export interface Extractor {
   keep(): Features;
   /** Permanent id of a term, made if new; -1 when the vocabulary is full (`maxFeatures`). */
   intern(term: string): number;
+  /** The same of a term given as a slice of code units: a snapshot brings a million at once. */
+  internUnits(units: Uint16Array, start: number, end: number): number;
   /** Term of a permanent or provisional id. */
   term(id: number): string;
   /** Shows the term of an id to a visitor without making a string of it: deltas write thousands of terms a second. */

@@ -95,9 +95,13 @@ export class Vocabulary {
   /** Id of a term, a provisional one at the end when it is new. */
   add(term: string): number {
     const units = toUnits(term);
-    const hash = hashUnits(units, 0, units.length);
-    const known = this.#locate(units, 0, units.length, hash);
-    const record = known === 0 ? this.#insert(units, 0, units.length, hash) : known;
+    return this.addUnits(units, 0, units.length, hashUnits(units, 0, units.length));
+  }
+
+  /** The same of a term given as a slice with its hash. */
+  addUnits(units: Uint16Array, start: number, end: number, hash: number): number {
+    const known = this.#locate(units, start, end, hash);
+    const record = known === 0 ? this.#insert(units, start, end, hash) : known;
     return this.#words[record + ID] ?? -1;
   }
 

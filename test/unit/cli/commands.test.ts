@@ -286,6 +286,32 @@ describe('dlq', () => {
   });
 });
 
+describe('dlq of what had been a dead letter before', () => {
+  test('keeps the headers that the record brought, and the bytes that are no text', async () => {
+    await cli.run(['topics', 'create']);
+    const log = cli.open();
+    const before = [
+      ['__streams.errors.message', 'of another pipeline'],
+      ['valence.errors.code', 'OLD'],
+    ] as const;
+    const [key, value] = [Buffer.from([0xff]), Buffer.from([0x80, 0])];
+    await log.append('sentiment.source', [{ key, value, headers: before }]);
+    await log.close();
+    await cli.run(['subscribe', '--until-end']);
+    expect((await cli.run(['dlq', 'list'])).values).toMatchObject([{ code: 'RECORD_INVALID' }]);
+    expect((await cli.run(['dlq', 'show', '0'])).values).toMatchObject([
+      { key: { base64: '/w==' }, value: { base64: 'gAA=' }, headers: before },
+    ]);
+    await cli.run(['dlq', 'replay']);
+    const [, again] = (await cli.run(['tail', 'source', '--from', '0', '--until-end'])).values;
+    expect(again).toMatchObject({
+      key: { base64: '/w==' },
+      value: { base64: 'gAA=' },
+      headers: Object.fromEntries(before),
+    });
+  });
+});
+
 describe('topics', () => {
   test('check fails while topics are missing, create makes them, mirrors follow the source', async () => {
     const before = await cli.run(['topics', 'check']);
@@ -309,7 +335,7 @@ describe('topics', () => {
     await log.close();
     expect((await cli.run(['topics', 'check'])).values[1]).toMatchObject({
       status: 'differs',
-      differences: ['1 partitions, but sentiment.source has 2'],
+      differences: ['partitions: expected 2 as sentiment.source has, found 1'],
     });
     const { code, stderr } = await cli.run(['publish', '-']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('TOPIC_MISMATCH')]);
@@ -442,6 +468,26 @@ test('doctor says that a log is not there yet, and what makes it', async () => {
   const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`]);
   expect(code).toBe(0);
   expect(values.find(({ check }) => check === 'log')).toMatchObject({ state: 'warning' });
+});
+
+test('doctor tells of topics, lag and a clock that is behind', async () => {
+  await cli.run(['topics', 'create']);
+  const log = cli.open();
+  await log.append('sentiment.source', [{ key: 'a', value: '{}', timestamp: 60_000 }]);
+  await log.close();
+  const { code, values } = await cli.run(['doctor']);
+  expect(code).toBe(0);
+  const of = (name: string) => values.filter(({ check }) => check === name);
+  expect(of('topic')[0]).toMatchObject({ finding: 'sentiment.source: 1 partition, 1 record' });
+  expect(of('lag')).toMatchObject([{ finding: '1 record, none folded yet, the oldest for 1 s' }]);
+  expect(of('clock')).toEqual([
+    {
+      check: 'clock',
+      state: 'warning',
+      finding: 'a record of sentiment.source/0 is 1 min ahead of this clock',
+      fix: 'set the clocks of this machine and of those that write, by NTP',
+    },
+  ]);
 });
 
 test('completion scripts know every command and flag', async () => {

@@ -3,10 +3,10 @@ import { checkNode, findingLines, lagFindings } from '../../../src/cli/commands/
 import { palette } from '../../../src/cli/display.ts';
 
 test.each([
-  ['20.18.3', 'broken'],
+  ['20.18.3', 'error'],
   ['20.19.0', 'ok'],
   ['22.0.0', 'ok'],
-  ['18.20.0', 'broken'],
+  ['18.20.0', 'error'],
 ])('Node %s is %s', (version, state) => {
   expect(checkNode(version).state).toBe(state);
 });
@@ -22,14 +22,22 @@ describe('lagFindings', () => {
       7,
       undefined,
     ]);
-    expect(findings).toEqual([{ check: 'lag', state: 'ok', finding: '7 records behind' }]);
+    expect(findings).toEqual([
+      { check: 'lag', state: 'ok', finding: '7 records behind (0: 7 of 10, 1: - of 9)' },
+    ]);
   });
 
-  test('records that were deleted before they were folded are broken', () => {
+  test('records that were deleted before they were folded are an error', () => {
     expect(lagFindings(topic({ start: 5, end: 9 }), [2])[0]).toMatchObject({
-      state: 'broken',
+      state: 'error',
       finding: 's/0: 3 records were deleted before they were folded',
     });
+  });
+
+  test('the oldest record says for how long', () => {
+    expect(lagFindings(topic({ start: 0, end: 1 }), [0], 3_400)).toEqual([
+      { check: 'lag', state: 'ok', finding: '1 record behind, the oldest for 3 s' },
+    ]);
   });
 
   test('much lag is a warning', () => {
@@ -40,7 +48,7 @@ describe('lagFindings', () => {
 });
 
 test('a finding shows its fix on a line of its own', () => {
-  const finding = { check: 'disk', state: 'broken', finding: 'full', fix: 'free some' } as const;
+  const finding = { check: 'disk', state: 'error', finding: 'full', fix: 'free some' } as const;
   expect(findingLines(finding, palette(false))).toEqual([
     '✗ disk         full',
     '               → free some',

@@ -95,7 +95,7 @@ describe('configuration', () => {
   test('settings of every command stand first, with where settings come from', () => {
     const everywhere = rows.filter((row) => row[4] === 'all').map((row) => flagOf(row));
     expect(rows.slice(0, everywhere.length).map((row) => flagOf(row))).toEqual(everywhere);
-    expect(everywhere).toEqual([...settingsOf('doctor').map(({ flag }) => flag), '--config']);
+    expect(everywhere).toEqual([...settingsOf('dlq').map(({ flag }) => flag), '--config']);
     expect(rows.find((row) => flagOf(row) === '--config')).toEqual([
       '`--config FILE`',
       '',
@@ -110,9 +110,9 @@ describe('configuration', () => {
     expect(explain).toEqual([
       '`--explain N`',
       '`VALENCE_EXPLAIN`',
-      '`3` in start; `0` in subscribe',
+      '`3` in start; `0` in subscribe, verify',
       'words that explain each prediction; 0: none',
-      '`start`, `subscribe`',
+      '`start`, `subscribe`, `verify`',
     ]);
   });
 });

@@ -1,0 +1,466 @@
+/**
+ * kafkajs, repaired: the only file that loads it. What leaves here has types of ours (driver-types.ts).
+ *
+ *   patches.ts ─► kafkajs ─► createCluster   requests to brokers, one by one
+ *                        ├─► fetchBatches, produce   the two that carry records, as raw batches
+ *                        ├─► createAdmin     topics, groups, ACLs
+ *                        └─► createProducer  the driver's own producer
+ *
+ * The patches come before anything else of the driver is loaded, hence `require` in place of imports: those are done first.
+ */
+import { createRequire } from 'node:module';
+import { ValenceError } from '../../errors.ts';
+import { installPatches } from './patches.ts';
+import type {
+  Admin,
+  Broker,
+  Cluster,
+  ClusterOptions,
+  DriverProducer,
+  FetchedPartition,
+  FetchRequest,
+  KafkaError,
+  KafkaLogLevel,
+  KafkaSettings,
+  MemberAssignmentCodec,
+  MemberMetadataCodec,
+  ProducedPartition,
+  ProduceRequest,
+  ProducerKind,
+} from './driver-types.ts';
+
+export type * from './driver-types.ts';
+
+/** A worker of a dead group member is noticed after this, ms; a join waits for it. */
+export const SESSION_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = SESSION_TIMEOUT_MS + 5_000;
+const CONNECTION_TIMEOUT_MS = 2_000;
+const METADATA_MAX_AGE_MS = 2_000;
+/** All five are given: the driver's defaults depend on NODE_ENV. */
+const CLUSTER_RETRY = {
+  initialRetryTime: 100,
+  multiplier: 2,
+  factor: 0.2,
+  maxRetryTime: 1_000,
+  retries: 60,
+} as const;
+/** CONCURRENT_TRANSACTIONS is usual right after a commit, and over within milliseconds. */
+const PRODUCER_RETRY = {
+  initialRetryTime: 3,
+  multiplier: 1.5,
+  factor: 0.2,
+  maxRetryTime: 1_000,
+  retries: 20,
+} as const;
+const TRANSACTION_TIMEOUT_MS = 15_000;
+/** The driver's levels up to info; its debug lines would hold records. */
+const LOG_LEVELS = new Map<number, KafkaLogLevel>([
+  [1, 'error'],
+  [2, 'warn'],
+  [4, 'info'],
+]);
+const LOG_LEVEL_INFO = 4;
+const READ_COMMITTED = 1;
+const FETCH = { apiKey: 1, apiVersion: 11, apiName: 'Fetch' } as const;
+const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' } as const;
+
+interface Encoder {
+  writeInt8(value: number): Encoder;
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeInt64(value: number): Encoder;
+  writeString(value: string | null): Encoder;
+  writeBytes(value: Buffer): Encoder;
+  writeArray(values: readonly Encoder[]): Encoder;
+}
+
+interface Decoder {
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): { toString(): string };
+  readString(): string;
+  readBytes(): Buffer | null;
+  readArray<T>(read: (decoder: Decoder) => T): T[];
+}
+
+interface Request<T> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<Encoder>;
+  };
+  readonly response: { decode(bytes: Buffer): Promise<T>; parse(data: T): Promise<T> };
+  readonly requestTimeout?: number;
+}
+
+interface Connection {
+  readonly requestQueue: { rejectAll(error: unknown): void };
+  readonly socket?: { destroy(): void };
+}
+
+interface BrokerInside extends Broker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  readonly connectionPool: {
+    readonly pool: readonly Connection[];
+    send<T>(request: Request<T>): Promise<T>;
+  };
+}
+
+interface ClusterInside extends Cluster {
+  readonly brokerPool: {
+    readonly brokers: Readonly<Record<string, BrokerInside>>;
+    readonly seedBroker?: BrokerInside;
+  };
+}
+
+interface Logger {
+  namespace(name: string): Logger;
+}
+
+type LogCreator = () => (entry: {
+  readonly namespace: string;
+  readonly level: number;
+  readonly log: Readonly<Record<string, unknown>> & { readonly message: string };
+}) => void;
+
+interface Driver {
+  readonly Kafka: new (settings: Readonly<Record<string, unknown>>) => {
+    producer(options: Readonly<Record<string, unknown>>): DriverProducer;
+    admin(): Admin;
+  };
+  readonly Partitioners: { readonly DefaultPartitioner: unknown };
+}
+
+const load = createRequire(import.meta.url);
+/** Modules of a driver whose version is checked have the shapes that are told here. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+function module<T>(path: string): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return load(path) as T;
+}
+
+installPatches(load);
+const { Kafka, Partitioners } = module<Driver>('kafkajs');
+const ClusterClass =
+  module<new (settings: Readonly<Record<string, unknown>>) => ClusterInside>('kafkajs/src/cluster');
+const EncoderClass = module<new () => Encoder>('kafkajs/src/protocol/encoder');
+const DecoderClass = module<new (bytes: Buffer) => Decoder>('kafkajs/src/protocol/decoder');
+const { createLogger } = module<{
+  readonly createLogger: (options: {
+    readonly level: number;
+    readonly logCreator: LogCreator;
+  }) => Logger;
+}>('kafkajs/src/loggers');
+const defaultSocketFactory = module<() => NonNullable<KafkaSettings['socketFactory']>>(
+  'kafkajs/src/network/socketFactory',
+);
+const { createErrorFromCode } = module<{
+  readonly createErrorFromCode: (code: number) => KafkaError;
+}>('kafkajs/src/protocol/error');
+const { KafkaJSConnectionError } = module<{
+  readonly KafkaJSConnectionError: new (message: string) => KafkaError;
+}>('kafkajs/src/errors');
+const codecs = module<{
+  readonly MemberMetadata: MemberMetadataCodec;
+  readonly MemberAssignment: MemberAssignmentCodec;
+}>('kafkajs/src/consumer/assignerProtocol');
+
+/** Texts of the group protocol 'consumer'. */
+export const MemberMetadata: MemberMetadataCodec = codecs.MemberMetadata;
+export const MemberAssignment: MemberAssignmentCodec = codecs.MemberAssignment;
+
+/** Opens connections as the driver does by itself: TCP or TLS, with keep-alive. */
+export const openSocket = defaultSocketFactory();
+
+/** Not connected yet. Each has connections of its own; see {@link Cluster}. */
+export function createCluster(settings: KafkaSettings, options: ClusterOptions = {}): Cluster {
+  return new ClusterClass({
+    ...connectionSettings(settings, options),
+    logger: createLogger({ level: LOG_LEVEL_INFO, logCreator: logCreator(settings) }),
+    socketFactory: settings.socketFactory ?? openSocket,
+    metadataMaxAge: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: options.maxInFlightRequests ?? null,
+    isolationLevel: READ_COMMITTED,
+    offsets: new Map(),
+  });
+}
+
+/** A client for the driver's own administration calls, with connections of its own. */
+export function createAdmin(settings: KafkaSettings, options: ClusterOptions = {}): Admin {
+  return createClient(settings, options).admin();
+}
+
+/**
+ * The driver's own producer, with connections of its own. One per transactional id: the newest fences the others. Idempotent only:
+ * at most 1,000 records a send, and a new producer after any error.
+ */
+export function createProducer(
+  settings: KafkaSettings,
+  kind: ProducerKind,
+  options: ClusterOptions = {},
+): DriverProducer {
+  return createClient(settings, options).producer({
+    ...kind,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    maxInFlightRequests: 1,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    // With fewer retries than this the driver warns at each idempotent producer; a caller's deadline ends it earlier.
+    retry: { ...PRODUCER_RETRY, ...('idempotent' in kind && { retries: Number.MAX_SAFE_INTEGER }) },
+  });
+}
+
+/**
+ * Fetches batches of partitions that the broker leads. An error of one partition is told there; the others' batches are good.
+ *
+ * @throws KafkaError no answer
+ */
+export async function fetchBatches(
+  broker: Broker,
+  { maxWaitMs, minBytes, maxBytes, committedOnly = true, targets }: FetchRequest,
+): Promise<readonly FetchedPartition[]> {
+  const topics = byTopic(targets, ({ partition, offset, maxBytes: most }) =>
+    encoder()
+      .writeInt32(partition)
+      .writeInt32(-1)
+      .writeInt64(offset)
+      .writeInt64(-1)
+      .writeInt32(most),
+  );
+  const answer = await send(broker, FETCH, {
+    encode: () =>
+      encoder()
+        .writeInt32(-1)
+        .writeInt32(maxWaitMs)
+        .writeInt32(minBytes)
+        .writeInt32(maxBytes)
+        .writeInt8(committedOnly ? READ_COMMITTED : 0)
+        .writeInt32(0)
+        .writeInt32(-1)
+        .writeArray(topics)
+        .writeArray([])
+        .writeString(''),
+    decode: (decoder) => ({
+      clientSideThrottleTime: decoder.readInt32(),
+      error: errorOf(decoder.readInt16()),
+      session: decoder.readInt32(),
+      partitions: decoder.readArray((each) => {
+        const topic = each.readString();
+        return each.readArray((part) => readFetched(topic, part));
+      }),
+    }),
+    requestTimeout: maxWaitMs + REQUEST_TIMEOUT_MS,
+  });
+  if (answer.error !== undefined) throw answer.error;
+  return answer.partitions.flat();
+}
+
+/**
+ * Appends encoded batches to partitions that the broker leads, with all replicas in sync asked. Sent once: an error after sending
+ * leaves open what became of it.
+ *
+ * @returns one entry a batch, errors of single partitions among them
+ * @throws KafkaError no answer
+ */
+export async function produce(
+  broker: Broker,
+  { transactionalId, timeoutMs, batches }: ProduceRequest,
+): Promise<readonly ProducedPartition[]> {
+  const topics = byTopic(batches, ({ partition, batch }) =>
+    encoder().writeInt32(partition).writeBytes(batch),
+  );
+  const answer = await send(broker, PRODUCE, {
+    encode: () =>
+      encoder()
+        .writeString(transactionalId ?? null)
+        .writeInt16(-1)
+        .writeInt32(timeoutMs)
+        .writeArray(topics),
+    decode: (decoder) => ({
+      partitions: decoder.readArray((each) => {
+        const topic = each.readString();
+        return each.readArray((part) => readProduced(topic, part));
+      }),
+      clientSideThrottleTime: decoder.readInt32(),
+    }),
+  });
+  return answer.partitions.flat();
+}
+
+/** As {@link produce}. @throws KafkaError also when one of the partitions has an error */
+export async function produceBatches(
+  broker: Broker,
+  request: ProduceRequest,
+): Promise<readonly ProducedPartition[]> {
+  const answers = await produce(broker, request);
+  for (const { error } of answers) if (error !== undefined) throw error;
+  return answers;
+}
+
+/**
+ * Lets go of all connections without waiting for the answers that are under way: those requests fail with a
+ * KafkaJSConnectionError. The cluster can connect again.
+ */
+export async function closeNow(cluster: Cluster): Promise<void> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- clusters come from createCluster
+  const { brokers, seedBroker } = (cluster as ClusterInside).brokerPool;
+  const all = new Set([
+    ...Object.values(brokers),
+    ...(seedBroker === undefined ? [] : [seedBroker]),
+  ]);
+  const error = new KafkaJSConnectionError('Connection closed by this side');
+  for (const { connectionPool } of all) {
+    for (const connection of connectionPool.pool) {
+      connection.requestQueue.rejectAll(error);
+      connection.socket?.destroy();
+    }
+  }
+  await cluster.disconnect();
+}
+
+/** By name, since several copies of the driver may be loaded under a test runner. */
+export function isKafkaError(error: unknown): error is KafkaError {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'name' in error &&
+    typeof error.name === 'string' &&
+    error.name.startsWith('KafkaJS')
+  );
+}
+
+function createClient(
+  settings: KafkaSettings,
+  options: ClusterOptions,
+): InstanceType<Driver['Kafka']> {
+  return new Kafka({
+    ...connectionSettings(settings, options),
+    ...(settings.socketFactory && { socketFactory: settings.socketFactory }),
+    logLevel: LOG_LEVEL_INFO,
+    logCreator: logCreator(settings),
+  });
+}
+
+function connectionSettings(
+  { brokers, clientId, ssl, sasl }: KafkaSettings,
+  { retries = CLUSTER_RETRY.retries, requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClusterOptions,
+): Readonly<Record<string, unknown>> {
+  return {
+    brokers: [...brokers],
+    clientId,
+    ...(ssl && { ssl: { ...ssl, rejectUnauthorized: true } }),
+    ...(sasl && { sasl: { ...sasl } }),
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    retry: { ...CLUSTER_RETRY, retries },
+  };
+}
+
+function logCreator({ onLog }: KafkaSettings): LogCreator {
+  return () =>
+    ({ level: number, namespace, log: { message, ...fields } }) => {
+      const level = LOG_LEVELS.get(number);
+      if (level !== undefined) onLog?.(level, message, { ...fields, namespace });
+    };
+}
+
+async function send<T extends { readonly clientSideThrottleTime: number }>(
+  broker: Broker,
+  api: typeof FETCH | typeof PRODUCE,
+  {
+    encode,
+    decode,
+    requestTimeout,
+  }: {
+    readonly encode: () => Encoder;
+    readonly decode: (decoder: Decoder) => T;
+    readonly requestTimeout?: number;
+  },
+): Promise<T> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- brokers come from a cluster of this driver
+  const { connectionPool, versions } = broker as BrokerInside;
+  if ((versions?.[api.apiKey]?.maxVersion ?? api.apiVersion) < api.apiVersion)
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `the broker is too old: expected Kafka 2.3 or newer (${api.apiName} version ${api.apiVersion}), got ${api.apiName} up to version ${versions?.[api.apiKey]?.maxVersion ?? 0}`,
+    );
+  try {
+    return await connectionPool.send({
+      request: { ...api, encode: () => Promise.resolve(encode()) },
+      response: {
+        decode: (bytes) => Promise.resolve(decode(new DecoderClass(bytes))),
+        parse: (data) => Promise.resolve(data),
+      },
+      ...(requestTimeout === undefined ? {} : { requestTimeout }),
+    });
+  } catch (error) {
+    if (isKafkaError(error) && error.name === 'KafkaJSConnectionClosedError')
+      await broker.disconnect();
+    throw error;
+  }
+}
+
+function readFetched(topic: string, decoder: Decoder): FetchedPartition {
+  const partition = decoder.readInt32();
+  const error = errorOf(decoder.readInt16());
+  const highWatermark = readInt64(decoder);
+  const lastStableOffset = readInt64(decoder);
+  const logStartOffset = readInt64(decoder);
+  const aborted = decoder.readArray((each) => ({
+    producerId: readInt64(each),
+    firstOffset: readInt64(each),
+  }));
+  decoder.readInt32(); // the replica to be asked next; we always ask the leader
+  const batches = decoder.readBytes() ?? Buffer.alloc(0);
+  return {
+    topic,
+    partition,
+    error,
+    highWatermark,
+    lastStableOffset,
+    logStartOffset,
+    aborted,
+    batches,
+  };
+}
+
+function readProduced(topic: string, decoder: Decoder): ProducedPartition {
+  const partition = decoder.readInt32();
+  const error = errorOf(decoder.readInt16());
+  const baseOffset = readInt64(decoder);
+  const logAppendTime = readInt64(decoder);
+  readInt64(decoder); // where the partition starts
+  return { topic, partition, error, baseOffset, logAppendTime };
+}
+
+/** Offsets, ids and times stay below 2^53. */
+function readInt64(decoder: Decoder): number {
+  return Number(decoder.readInt64().toString());
+}
+
+function errorOf(code: number): KafkaError | undefined {
+  return code === 0 ? undefined : createErrorFromCode(code);
+}
+
+function encoder(): Encoder {
+  return new EncoderClass();
+}
+
+function byTopic<T extends { readonly topic: string }>(
+  parts: readonly T[],
+  encode: (part: T) => Encoder,
+): Encoder[] {
+  const topics = new Map<string, Encoder[]>();
+  for (const part of parts) {
+    const found = topics.get(part.topic);
+    if (found === undefined) topics.set(part.topic, [encode(part)]);
+    else found.push(encode(part));
+  }
+  return Array.from(topics, ([topic, partitions]) =>
+    encoder().writeString(topic).writeArray(partitions),
+  );
+}

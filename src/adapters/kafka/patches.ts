@@ -1,0 +1,169 @@
+/**
+ * Repairs of kafkajs 2.2.4, made before anything of it is used. They reach into its sources, so each patched function is compared
+ * with the text that the repair was written for.
+ *
+ *   mixed frames    network/connection.js: half an answer survives a reconnect, two sockets feed one buffer, a late event of the old
+ *                   socket ends the new one. The process then dies of a RangeError, or a client is silent for ever.
+ *   idle spin       network/requestQueue: a timer of 1 ms follows the other on every idle connection.
+ *   cluster retry   cluster/index.js: the retries of InitProducerId and TxnOffsetCommit cannot be set; the first pause is 300 ms.
+ *
+ * What the driver does wrong in reading (aborted records delivered, empty batches never passed, no bound on what a batch unpacks to,
+ * no checksums) needs no repair here: its fetcher and decoder are not used, see batch-reader.ts.
+ */
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { ValenceError } from '../../errors.ts';
+
+export const DRIVER_VERSION = '2.2.4';
+
+/** Of a transactional id that changes hands: 10 ms, half as long again each time, at most 1 s, about half a minute in all. */
+const COORDINATOR_RETRY = {
+  initialRetryTime: 10,
+  multiplier: 1.5,
+  factor: 0.2,
+  maxRetryTime: 1_000,
+  retries: 40,
+} as const;
+
+/** What the repairs need of a Connection. */
+export interface PatchedConnection {
+  socket?: Socket;
+  socketFactory: (target: { readonly onConnect: () => void }) => Socket;
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+}
+
+interface PatchedQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+}
+
+interface ClassOf<T> {
+  readonly prototype: T;
+}
+
+/** Loads a module of the driver by its path, such as `kafkajs/src/cluster`. */
+export type Load = (path: string) => unknown;
+
+/** SHA-256 of the text of each function that is replaced or relied on; first 16 hex digits. */
+const EXPECTED = {
+  'Connection.connect': 'f62881754acb28b9',
+  'RequestQueue.scheduleCheckPendingRequests': '04347ea969c6f2e3',
+  Cluster: 'f691911010619091',
+} as const;
+
+/**
+ * Checks the driver and repairs it. Once a module registry.
+ *
+ * @throws CONFIG_INVALID another version of the driver, or other text, is installed
+ */
+export function installPatches(load: Load): void {
+  checkVersion(load);
+  const connection = classOf<{ connect: (this: PatchedConnection) => Promise<boolean> }>(
+    load('kafkajs/src/network/connection'),
+  );
+  const queue = classOf<{ scheduleCheckPendingRequests: (this: PatchedQueue) => void }>(
+    load('kafkajs/src/network/requestQueue'),
+  );
+  const cluster = classOf<{ retry?: typeof COORDINATOR_RETRY }>(load('kafkajs/src/cluster'));
+  checkText('Connection.connect', connection.prototype.connect);
+  checkText(
+    'RequestQueue.scheduleCheckPendingRequests',
+    queue.prototype.scheduleCheckPendingRequests,
+  );
+  checkText('Cluster', cluster);
+  connection.prototype.connect = connectOnce(connection.prototype.connect);
+  queue.prototype.scheduleCheckPendingRequests = scheduleWhenNeeded(
+    queue.prototype.scheduleCheckPendingRequests,
+  );
+  cluster.prototype.retry = COORDINATOR_RETRY;
+}
+
+/** One connect at a time, beginning with an empty frame, and deaf to sockets that were given up. */
+export function connectOnce(
+  stock: (this: PatchedConnection) => Promise<boolean>,
+): (this: PatchedConnection) => Promise<boolean> {
+  const running = new WeakMap<PatchedConnection, Promise<boolean>>();
+  const guarded = new WeakSet<PatchedConnection>();
+  return function connect() {
+    if (this.isConnected()) return Promise.resolve(true);
+    const before = running.get(this);
+    if (before !== undefined) return before;
+    if (!guarded.has(this)) {
+      guarded.add(this);
+      this.socketFactory = currentSocketOnly(this, this.socketFactory);
+    }
+    this.chunks = [];
+    this.bytesBuffered = 0;
+    this.bytesNeeded = 4;
+    const connecting = stock.call(this).finally(() => running.delete(this));
+    running.set(this, connecting);
+    return connecting;
+  };
+}
+
+/** The driver subscribes to events right after the factory returns; each listener then asks whether the socket is still the one. */
+function currentSocketOnly(
+  connection: PatchedConnection,
+  open: PatchedConnection['socketFactory'],
+): PatchedConnection['socketFactory'] {
+  return (target) => {
+    let socket: Socket | undefined = undefined;
+    const isCurrent = () => socket === undefined || connection.socket === socket;
+    socket = open({
+      ...target,
+      onConnect: () => {
+        if (isCurrent()) target.onConnect();
+      },
+    });
+    const subscribe = socket.on.bind(socket);
+    const guard = (event: string, listener: (...args: unknown[]) => void) =>
+      subscribe(event, (...args: unknown[]) => {
+        if (isCurrent()) listener(...args);
+      });
+    Object.defineProperty(socket, 'on', { value: guard, configurable: true });
+    queueMicrotask(() => Reflect.deleteProperty(socket, 'on'));
+    return socket;
+  };
+}
+
+/** Arms the timer only for something to send, or for the end of a pause that the broker asked for. */
+export function scheduleWhenNeeded(
+  stock: (this: PatchedQueue) => void,
+): (this: PatchedQueue) => void {
+  return function scheduleCheckPendingRequests() {
+    if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return;
+    stock.call(this);
+  };
+}
+
+function checkVersion(load: Load): void {
+  const manifest = load('kafkajs/package.json');
+  const version =
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest
+      ? manifest.version
+      : undefined;
+  if (version !== DRIVER_VERSION)
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `kafkajs: expected exactly version ${DRIVER_VERSION}, which Valence repairs at start, got ${typeof version === 'string' ? version : 'none'}; run npm ci`,
+      { expected: DRIVER_VERSION, found: version },
+    );
+}
+
+function checkText(name: keyof typeof EXPECTED, value: unknown): void {
+  const found = createHash('sha256').update(String(value)).digest('hex').slice(0, 16);
+  if (found !== EXPECTED[name])
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `kafkajs: ${name} is not the text of version ${DRIVER_VERSION}, so that the repair may not fit; remove node_modules and run npm ci`,
+      { expected: EXPECTED[name], found },
+    );
+}
+
+function classOf<T>(value: unknown): ClassOf<T> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- version and text are checked
+  return value as ClassOf<T>;
+}

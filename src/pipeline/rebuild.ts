@@ -1,0 +1,338 @@
+/**
+ * Rebuild: makes the model again from the source topic, when the model topic was lost or damaged.
+ *
+ *   claim every partition ─► settle how far each had been folded ─► delete snapshots and deltas ─► fold again, deltas only
+ *
+ * Results and dead letters stand already, and are not written again. Whatever is left for later is folded by subscribers as usual.
+ * One that is broken off leaves positions ahead of the model, so that no subscriber goes on; it can be begun again.
+ */
+import { isValenceError, ValenceError } from '../errors.ts';
+import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
+import { topicSpecs } from '../ports/topic-specs.ts';
+import type { ModelDelta } from '../core/models/model.ts';
+import { DeltaEncoder, readDelta, type ReadDelta } from './delta.ts';
+import { PartitionFold, type FoldOptions } from './fold.ts';
+import { ownAll, type OwnAllOptions } from './own-all.ts';
+import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
+import { PipelineState, type ModelSpec } from './state.ts';
+import { CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
+import { recordsBetween } from './topic-cursor.ts';
+import { isBeginning, isEmpty, specsOf, type Spec } from './verify-view.ts';
+
+export interface RebuildOptions extends Omit<OwnAllOptions, 'topics' | 'partitions'> {
+  /** As the subscribers had them: models, tokenizer and settings. */
+  readonly models: readonly ModelSpec[];
+  readonly analyzer: string;
+  readonly fold: FoldOptions;
+  /** Also when the source no longer begins with the first record: the model then lacks what those taught. */
+  readonly force?: boolean;
+  /** Source records folded so far, and how many there are to fold. */
+  readonly onProgress?: (records: number, of: number) => void;
+}
+
+export interface Rebuilt {
+  readonly records: number;
+  readonly deltas: number;
+  /** By partition: where subscribers go on, as before. */
+  readonly positions: readonly number[];
+  /** Documents learned and hash of the first model's sums. */
+  readonly learned: number;
+  readonly hash: string;
+}
+
+/** A partition, claimed, and what is known of its past. */
+interface Lane {
+  readonly owned: OwnedPartition;
+  /** Source range to fold again. */
+  readonly from: number;
+  readonly to: number;
+  /** Offset after the last record of the model topic, all of which go. */
+  readonly modelEnd: number;
+  /** The delta of an imported model, which no source record can give back. */
+  readonly imported: ReadDelta | undefined;
+  readonly fold: PartitionFold;
+  next: number;
+  batch: readonly LogRecord[];
+}
+
+const EMPTY: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
+
+/**
+ * @throws CONFIG_INVALID a subscriber is running, or the source lacks its first records; TOPIC_MISMATCH; MODEL_MISMATCH a delta
+ * that is left was written by other models; SOURCE_TRUNCATED the source ends before the position
+ */
+export async function rebuildModel(options: RebuildOptions): Promise<Rebuilt> {
+  const { log, fold } = options;
+  const { topics } = fold;
+  const source = await log.describeTopic(topics.source);
+  if (source === undefined) {
+    throw new ValenceError(
+      'NOT_FOUND',
+      `no topic ${topics.source} in ${log.url}: there is nothing to make the model from`,
+    );
+  }
+  const partitions = source.partitions.length;
+  await log.ensureTopics(topicSpecs(topics, partitions));
+  const model = await log.describeTopic(topics.model);
+  if (model?.partitions.length !== partitions) {
+    throw new ValenceError(
+      'TOPIC_MISMATCH',
+      `topic ${topics.model} has ${model?.partitions.length ?? 0} partitions, ${topics.source} has ${partitions}; they must have as many`,
+    );
+  }
+  const rebuild = new Rebuild(options, partitions);
+  return ownAll({ ...options, topics, partitions }, (owned) => rebuild.run(owned));
+}
+
+class Rebuild {
+  readonly #options: RebuildOptions;
+  readonly #state: PipelineState;
+  readonly #encoder = new DeltaEncoder();
+
+  constructor(options: RebuildOptions, partitions: number) {
+    const { pipeline, models, analyzer, fold } = options;
+    this.#options = options;
+    const { declared } = fold.classes;
+    this.#state = new PipelineState({ pipeline, models, declared, analyzer, partitions });
+  }
+
+  async run(all: readonly OwnedPartition[]): Promise<Rebuilt> {
+    const lanes: Lane[] = [];
+    // Everything is looked at before anything is deleted.
+    for (const owned of all) lanes.push(await this.#survey(owned));
+    let deltas = 0;
+    for (const lane of lanes) deltas += await this.#begin(lane);
+    const of = lanes.reduce((sum, { from, to }) => sum + (to - from), 0);
+    let records = 0;
+    for (const lane of lanes) await this.#read(lane);
+    for (;;) {
+      this.#options.signal?.throwIfAborted();
+      const open = lanes.filter(({ next, to }) => next < to);
+      const lane = earliest(open);
+      if (lane === undefined) break;
+      records += await this.#fold(lane);
+      deltas += 1;
+      this.#options.onProgress?.(records, of);
+      await this.#read(lane);
+    }
+    for (const lane of lanes) deltas += await this.#finish(lane);
+    const name = this.#state.models[0]?.name ?? '';
+    const positions = lanes.map(({ to }) => to);
+    return { records, deltas, positions, ...this.#state.hash(name) };
+  }
+
+  /** What the partition's owners had folded, and whether that can be folded again. */
+  async #survey(owned: OwnedPartition): Promise<Lane> {
+    const { log, pipeline, fold, force = false } = this.#options;
+    const { topics } = fold;
+    const { partition } = owned;
+    const { start, end } = await rangeOf(log, topics.source, partition);
+    const committed = await log.committed(subscriberGroup(pipeline), topics.source);
+    const result = await lastOffset(
+      log,
+      topics.results,
+      partition,
+      resultsOf(pipeline, topics.source),
+    );
+    const letter = await lastOffset(log, topics.dlq, partition, deadLettersOf(topics.source));
+    const reached = [owned.committed, committed[partition], after(result), after(letter)];
+    const folded = Math.max(...reached.map((position) => position ?? 0));
+    // Nothing was folded: the partition begins where the source does now.
+    const to = folded === 0 ? start : folded;
+    const from = Math.min(start, to);
+    if (to > end) {
+      throw new ValenceError(
+        'SOURCE_TRUNCATED',
+        `${topics.source}/${partition} ends at ${end}, before the position ${to}: the topic was made again; use another --pipeline`,
+        { partition, position: to, end },
+      );
+    }
+    const left = await this.#left(partition);
+    if (start > (left.genesis ?? 0) && folded > 0 && !force) {
+      throw new ValenceError(
+        'CONFIG_INVALID',
+        `${topics.source}/${partition} begins at ${start}: ${start - (left.genesis ?? 0)} records that the model learned from are deleted; --force makes the model of the rest`,
+        { partition, start },
+      );
+    }
+    return {
+      owned,
+      from,
+      to,
+      modelEnd: left.end,
+      imported: left.imported,
+      fold: new PartitionFold(this.#state, partition, fold),
+      next: from,
+      batch: [],
+    };
+  }
+
+  /** What the model topic still tells: where the model began, and with what. */
+  async #left(partition: number): Promise<{
+    readonly end: number;
+    readonly genesis: number | undefined;
+    readonly imported: ReadDelta | undefined;
+  }> {
+    const { log, fold } = this.#options;
+    const { model } = fold.topics;
+    const { start, end } = await rangeOf(log, model, partition);
+    const range = { from: start, until: end };
+    for await (const { key, value } of recordsBetween(log, model, partition, range)) {
+      const delta = key === null && value !== null ? readable(value) : undefined;
+      if (value === null || delta === undefined) continue;
+      this.#compare(specsOf(value));
+      const begins = isBeginning(delta);
+      return {
+        end,
+        genesis: begins || start === 0 ? delta.from : undefined,
+        imported: begins && !isEmpty(value) ? delta : undefined,
+      };
+    }
+    return { end, genesis: undefined, imported: undefined };
+  }
+
+  /**
+   * Takes away what is left. The position is settled with it: from here on no subscriber takes the partition for a new one.
+   *
+   * @returns number of deltas written
+   */
+  async #begin({ owned, from, to, imported, modelEnd }: Lane): Promise<number> {
+    const { log, fold } = this.#options;
+    const { model: topic, snapshots } = fold.topics;
+    const { partition } = owned;
+    const gone = partition === 0 ? await tombstones(log, snapshots) : [];
+    const values = from === to && modelEnd === 0 ? [] : this.#beginnings(owned, from, imported);
+    await owned.transact({
+      records: [...gone, ...values.map((value) => ({ topic, partition, key: null, value }))],
+      position: to > from ? to : undefined,
+    });
+    // They stand behind what goes now.
+    if (modelEnd > 0) await log.trim(topic, partition, modelEnd);
+    for (const value of values) this.#state.apply(readDelta(value));
+    return values.length;
+  }
+
+  /** The delta that says where the partition begins and in which epoch it was rebuilt, behind an imported model. */
+  #beginnings(
+    { partition, epoch }: OwnedPartition,
+    from: number,
+    imported: ReadDelta | undefined,
+  ): readonly Uint8Array[] {
+    const { pipeline, extractor, models, positions } = this.#state;
+    const seen = positions.map((_, p) => (p === partition ? from : undefined));
+    const header = { pipeline, partition, epoch, from, to: from, seen, events: [] };
+    const nothing = models.map(({ name, model }) => {
+      return { name, kind: model.kind, extractor: extractor.id, delta: EMPTY };
+    });
+    const given = imported?.models(extractor);
+    return (given === undefined ? [nothing] : [given, nothing]).map((taught) =>
+      this.#encoder.encode({ ...header, models: taught }, extractor),
+    );
+  }
+
+  /** The next chunk of a lane, if it has none. */
+  async #read(lane: Lane): Promise<void> {
+    while (lane.next < lane.to && lane.batch.length === 0) {
+      const batch = await lane.owned.next({ from: lane.next, maxRecords: CHUNK_RECORDS });
+      lane.batch = batch.records.filter(({ offset }) => offset < lane.to);
+      if (lane.batch.length > 0) return;
+      // Nothing that has an offset below the position is left.
+      if (batch.records.length > 0 || batch.next <= lane.next) lane.next = lane.to;
+      else lane.next = batch.next;
+    }
+  }
+
+  async #fold(lane: Lane): Promise<number> {
+    const { owned, fold, batch } = lane;
+    const { partition, epoch } = owned;
+    const from = this.#state.positions[partition] ?? lane.from;
+    const last = (batch.at(-1)?.offset ?? from) + 1;
+    const chunk = fold.stage(batch, from, epoch, last);
+    const { model } = this.#options.fold.topics;
+    await owned.transact({
+      records: chunk.outputs.filter(({ topic }) => topic === model),
+      position: undefined,
+    });
+    fold.commit(chunk);
+    lane.next = last;
+    lane.batch = [];
+    return batch.length;
+  }
+
+  /** Offsets behind the last record may have none any more; the position is behind them all the same. */
+  async #finish({ owned, fold, from, to }: Lane): Promise<number> {
+    const position = this.#state.positions[owned.partition] ?? from;
+    if (position >= to) return 0;
+    const chunk = fold.stage([], position, owned.epoch, to);
+    await owned.transact({ records: chunk.outputs, position: undefined });
+    fold.commit(chunk);
+    return 1;
+  }
+
+  /** Models that are asked for, beside those that a delta names. */
+  #compare(written: readonly Spec[]): void {
+    const { models, extractor } = this.#state;
+    for (const { name, kind, extractor: analysis } of written) {
+      const asked = models.find((model) => model.name === name);
+      if (asked?.model.kind === kind && extractor.id === analysis) continue;
+      throw new ValenceError(
+        'MODEL_MISMATCH',
+        `model '${name}' was learned as ${kind} on ${analysis}, and is to be rebuilt ${
+          asked === undefined ? 'without it' : `as ${asked.model.kind} on ${extractor.id}`
+        }; give the models and the analyzer that the subscribers had`,
+        { model: name },
+      );
+    }
+  }
+}
+
+/** The lane whose next record is the oldest: partitions learn of each other about as they would have. */
+function earliest(lanes: readonly Lane[]): Lane | undefined {
+  const time = ({ batch }: Lane): number => batch[0]?.timestamp ?? 0;
+  return lanes.reduce<Lane | undefined>(
+    (first, lane) => (first === undefined || time(lane) < time(first) ? lane : first),
+    undefined,
+  );
+}
+
+/** Records that delete every snapshot there is. */
+async function tombstones(
+  log: EventLog,
+  topic: string,
+): Promise<{ topic: string; partition: number; key: Uint8Array; value: null }[]> {
+  const live = new Map<string, { partition: number; key: Uint8Array }>();
+  const partitions = (await log.describeTopic(topic))?.partitions ?? [];
+  for (const [partition, { start, end }] of partitions.entries()) {
+    const range = { from: start, until: end };
+    for await (const { key, value } of recordsBetween(log, topic, partition, range)) {
+      if (key === null) continue;
+      const name = `${partition}/${Buffer.from(key).toString('latin1')}`;
+      if (value === null) live.delete(name);
+      else live.set(name, { partition, key });
+    }
+  }
+  return [...live.values()].map((at) => ({ topic, ...at, value: null }));
+}
+
+/** Undefined: damaged. */
+function readable(bytes: Uint8Array): ReadDelta | undefined {
+  try {
+    return readDelta(bytes);
+  } catch (error) {
+    if (isValenceError(error) && error.code === 'DELTA_CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+async function rangeOf(
+  log: EventLog,
+  topic: string,
+  partition: number,
+): Promise<{ readonly start: number; readonly end: number }> {
+  return (await log.describeTopic(topic))?.partitions[partition] ?? { start: 0, end: 0 };
+}
+
+/** Position behind an offset. */
+function after(offset: number | undefined): number | undefined {
+  return offset === undefined ? undefined : offset + 1;
+}

@@ -1,0 +1,395 @@
+/**
+ * Verifies one partition: folds its chunks again, each with the view that its delta tells, and compares the delta, the results
+ * and the dead letters with what its owners wrote, one owner after the other.
+ */
+import { isValenceError, ValenceError } from '../errors.ts';
+import type { LogRecord } from '../ports/event-log.ts';
+import { readDelta, type ReadDelta } from './delta.ts';
+import { deltaDifference, sameBytes } from './difference.ts';
+import type { StagedChunk } from './fold.ts';
+import { deadLettersOf, resultsOf } from './output-identity.ts';
+import type { Output } from './result-records.ts';
+import { TopicCursor } from './topic-cursor.ts';
+import { OutputVerifier } from './verify-outputs.ts';
+import {
+  deltaCursor,
+  isBeginning,
+  isEmpty,
+  sameSpecs,
+  specsOf,
+  View,
+  type Spec,
+  type VerifySubject,
+} from './verify-view.ts';
+
+/**
+ * The first thing that is not as recomputed.
+ *
+ * - `missing`, `extra`, `order`, `differs`: a result or dead letter that is not there, is there once too often (or belongs to no
+ *   source record), stands in the wrong place, or has another field
+ * - `differs` in the model topic: a delta whose `field` is not what the source records teach
+ * - `repeated`, `gap`: a delta that does not begin where the one before it ended
+ * - `epoch`: an epoch that falls; `seen`: a view that falls, ends within a delta, or holds what was not committed
+ * - `damaged`: a delta that cannot be read, or is of another pipeline or partition
+ */
+export interface Difference {
+  readonly problem:
+    'missing' | 'extra' | 'order' | 'differs' | 'repeated' | 'gap' | 'epoch' | 'seen' | 'damaged';
+  readonly partition: number;
+  /** Source offset it speaks of. */
+  readonly offset: number;
+  readonly topic: string;
+  /** Offset in `topic`; undefined: it is not there. */
+  readonly at: number | undefined;
+  /** Path of the field, with what was expected and found: numbers, or kinds of thing. */
+  readonly field?: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+/** A delta of the model topic. */
+export interface Head {
+  readonly delta: ReadDelta;
+  readonly bytes: Uint8Array;
+  /** Offset in the model topic. */
+  readonly at: number;
+}
+
+/** What the owners of one partition were, one after the other. */
+export class PartitionVerifier {
+  readonly partition: number;
+  readonly results: OutputVerifier;
+  readonly deadLetters: OutputVerifier;
+  readonly counts = { deltas: 0, records: 0, trusted: 0 };
+  /** Next source offset; undefined: nothing folded. */
+  position: number | undefined;
+  readonly #options: VerifySubject;
+  readonly #untils: readonly number[];
+  readonly #own: TopicCursor;
+  readonly #source: TopicCursor;
+  /** First offset that the source topic still has. */
+  readonly #sourceStart: number;
+  #view: View | undefined;
+  #head: Head | undefined;
+  /** A chunk was folded, so that no delta may begin a model any more. */
+  #begun = false;
+  #epoch = 0;
+  #seen: readonly (number | undefined)[] = [];
+  /** Where the first delta begins; what is seen of a partition without one. */
+  #genesis: number;
+  /** The delta that a rebuild began with: those of its epoch were made after their results. */
+  #rebuilt: number | undefined;
+  /** The last source record before the position, if it was read. */
+  #last: LogRecord | undefined;
+
+  constructor(
+    options: VerifySubject,
+    partition: number,
+    sourceStart: number,
+    untils: readonly number[],
+  ) {
+    const { log, pipeline, fold } = options;
+    const { topics } = fold;
+    this.partition = partition;
+    this.#options = options;
+    this.#untils = untils;
+    this.#sourceStart = sourceStart;
+    this.#genesis = sourceStart;
+    this.#own = deltaCursor(log, topics.model, partition, untils);
+    this.#source = new TopicCursor(log, topics.source, partition, { from: sourceStart });
+    const { source, results, dlq } = topics;
+    this.results = OutputVerifier.open(log, results, partition, resultsOf(pipeline, source));
+    this.deadLetters = OutputVerifier.open(log, dlq, partition, deadLettersOf(source));
+  }
+
+  /**
+   * Looks at the beginning of the model topic.
+   *
+   * @throws DELTA_GAP it is gone
+   */
+  async open(): Promise<void> {
+    const first = await this.next();
+    if (first !== undefined && 'problem' in first) return;
+    if (first !== undefined) this.#genesis = first.delta.from;
+    if (!this.#own.lost) return;
+    if (first !== undefined && isBeginning(first.delta)) {
+      this.#own.lost = false;
+      return;
+    }
+    const { topic } = this.#own;
+    const before = first === undefined ? '' : ` before source offset ${first.delta.from}`;
+    throw new ValenceError(
+      'DELTA_GAP',
+      `nothing of partition ${this.partition}${before} can be verified: the first deltas of ${topic} are deleted; for audits run subscribers with --keep-deltas`,
+      { partition: this.partition, from: first?.delta.from },
+    );
+  }
+
+  /** What others can have seen of this partition. */
+  get reached(): number {
+    return this.position ?? this.#genesis;
+  }
+
+  /** The next delta, checked against those before it; it stays the next. */
+  async next(): Promise<Head | Difference | undefined> {
+    if (this.#head !== undefined) return this.#head;
+    const record = this.#own.head ?? (await this.#own.peek());
+    if (record?.value === undefined || record.value === null) return undefined;
+    let delta: ReadDelta;
+    try {
+      delta = readDelta(record.value);
+    } catch (error) {
+      if (!isValenceError(error) || error.code !== 'DELTA_CORRUPT') throw error;
+      const { partition, reached } = this;
+      const { topic, offset: at } = record;
+      return { problem: 'damaged', partition, offset: reached, topic, at };
+    }
+    const head = { delta, bytes: record.value, at: record.offset };
+    const wrong = this.#misfit(head);
+    if (wrong !== undefined) return wrong;
+    this.#own.skip();
+    this.#head = head;
+    return head;
+  }
+
+  /** Recomputes the delta that `next` gave. */
+  async step(head: Head): Promise<Difference | undefined> {
+    const { delta } = head;
+    this.#view ??= this.#newView(specsOf(head.bytes));
+    const wrongView = await this.#lookAround(this.#view, head);
+    if (wrongView !== undefined) return wrongView;
+    const difference = this.#isGiven(delta)
+      ? await this.#trust(this.#view, head)
+      : await this.#recompute(this.#view, head);
+    if (difference !== undefined) return difference;
+    this.#begun ||= delta.from < delta.to;
+    this.position = delta.to;
+    this.#epoch = delta.epoch;
+    this.#seen = delta.seen;
+    this.#head = undefined;
+    this.counts.deltas += 1;
+    return undefined;
+  }
+
+  /** Nothing may be left that speaks of what was folded, or of no source record at all. */
+  async end(): Promise<Difference | undefined> {
+    const { position = this.#genesis, partition } = this;
+    const idle = await this.#idleResults();
+    if (idle !== undefined) return idle;
+    for (const outputs of [this.results, this.deadLetters]) {
+      const left = await outputs.left();
+      if (left === undefined) continue;
+      const { end } = await this.#sourceRange();
+      if (left.offset < position || left.offset >= end) return { partition, ...left };
+    }
+    return undefined;
+  }
+
+  /** Hash of the first model's sums at these positions, which are all verified. */
+  async hashAt(positions: readonly (number | undefined)[]): Promise<string | undefined> {
+    const view = this.#view;
+    const champion = view?.specs[0];
+    if (view === undefined || champion === undefined) return undefined;
+    for (const [q, position] of positions.entries())
+      if (q !== this.partition && position !== undefined) await view.advance(q, position);
+    return view.state.hash(champion.name).hash;
+  }
+
+  problem(
+    problem: Difference['problem'],
+    { delta, at }: Pick<Head, 'delta' | 'at'>,
+    detail: Pick<Difference, 'field' | 'expected' | 'found'>,
+  ): Difference {
+    const { partition } = this;
+    return { problem, partition, offset: delta.from, topic: this.#own.topic, at, ...detail };
+  }
+
+  /** What a delta says of itself that cannot be, after those before it. */
+  #misfit(head: Head): Difference | undefined {
+    const { pipeline, partition, epoch, from, to, seen } = head.delta;
+    const wrong = (
+      problem: Difference['problem'],
+      field: string,
+      expected: string,
+      found: unknown,
+    ) => this.problem(problem, head, { field, expected, found: String(found) });
+    if (pipeline !== this.#options.pipeline)
+      return wrong('damaged', 'pipeline', 'this pipeline', 'another one');
+    if (partition !== this.partition)
+      return wrong('damaged', 'partition', String(this.partition), partition);
+    const { position } = this;
+    if (position !== undefined && from !== position)
+      return wrong(from < position ? 'repeated' : 'gap', 'from', String(position), from);
+    if (to < from) return wrong('gap', 'to', `at least ${from}`, to);
+    if (epoch < this.#epoch) return wrong('epoch', 'epoch', `at least ${this.#epoch}`, epoch);
+    if (seen.length !== this.#untils.length && from < to)
+      return wrong('seen', 'seen', `${this.#untils.length} partitions`, seen.length);
+    if (seen[partition] !== from)
+      return wrong('seen', `seen[${partition}]`, String(from), seen[partition]);
+    for (const [q, before] of this.#seen.entries()) {
+      const now = seen[q];
+      if (before !== undefined && now !== undefined && q !== partition && now < before)
+        return wrong('seen', `seen[${q}]`, `at least ${before}`, now);
+    }
+    return undefined;
+  }
+
+  /** Brings the other partitions to where the delta's owner had them. */
+  async #lookAround(view: View, head: Head): Promise<Difference | undefined> {
+    for (const [q, position] of head.delta.seen.entries()) {
+      if (q === this.partition) continue;
+      const reached = await view.advance(q, position);
+      if (reached === position) continue;
+      const [expected, found] = [String(reached ?? 'nothing'), String(position ?? 'nothing')];
+      return this.problem('seen', head, { field: `seen[${q}]`, expected, found });
+    }
+    return undefined;
+  }
+
+  /** A delta that is no chunk, but begins a model; or one whose source records are deleted. */
+  #isGiven({ from, to }: ReadDelta): boolean {
+    return (!this.#begun && from === to) || from < this.#sourceStart;
+  }
+
+  /** Takes a delta as it is. */
+  async #trust(view: View, { delta, bytes }: Head): Promise<undefined> {
+    const specs = specsOf(bytes);
+    const fitting = sameSpecs(view.specs, specs) ? view : await this.#reopen(specs, delta.seen);
+    fitting.state.apply(delta);
+    fitting.fold.replay(delta);
+    if (isBeginning(delta) && isEmpty(bytes)) {
+      this.#rebuilt = delta.epoch;
+      return;
+    }
+    this.counts.trusted += 1;
+    await this.results.pass(delta.to);
+    await this.deadLetters.pass(delta.to);
+  }
+
+  async #recompute(view: View, head: Head): Promise<Difference | undefined> {
+    const { delta, bytes } = head;
+    const idle = await this.#idleResults();
+    if (idle !== undefined) return idle;
+    const records = await this.#records(delta.to);
+    let fitting = view;
+    let chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
+    const specs = sameBytes(deltaOf(chunk), bytes) ? view.specs : specsOf(bytes);
+    if (!sameSpecs(view.specs, specs)) {
+      fitting = await this.#reopen(specs, delta.seen);
+      chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
+    }
+    const wrong = deltaDifference(deltaOf(chunk), bytes);
+    if (wrong !== undefined) {
+      await this.#requireSource(delta.from);
+      const { offset = delta.from, ...detail } = wrong;
+      return { ...this.problem('differs', head, detail), offset };
+    }
+    const output = await this.#outputs(chunk, delta);
+    if (output !== undefined) return output;
+    fitting.fold.commit(chunk);
+    this.counts.records += records.length;
+    this.#last = records.at(-1) ?? this.#last;
+    return undefined;
+  }
+
+  /** Results and dead letters of a chunk, in their order. */
+  async #outputs(chunk: StagedChunk, delta: ReadDelta): Promise<Difference | undefined> {
+    const { partition } = this;
+    const { results, dlq } = this.#options.fold.topics;
+    // A rebuild makes a partition's deltas beside others than their owners saw: with several, results stay as they were predicted.
+    if (this.#rebuilt === delta.epoch && this.#untils.length > 1) {
+      await this.results.pass(delta.to);
+      await this.deadLetters.pass(delta.to);
+      return undefined;
+    }
+    for (const output of chunk.outputs) {
+      const verifier =
+        output.topic === results
+          ? this.results
+          : output.topic === dlq
+            ? this.deadLetters
+            : undefined;
+      const problem = await verifier?.match(output);
+      if (problem !== undefined) return { partition, ...problem };
+    }
+    return undefined;
+  }
+
+  /** Metrics of an idle partition that stand before the next chunk's results. */
+  async #idleResults(): Promise<Difference | undefined> {
+    const { partition } = this;
+    const view = this.#view;
+    if (view === undefined || this.position === undefined) return undefined;
+    const { fold } = view;
+    let candidates: readonly Output[] | undefined;
+    for (;;) {
+      const found = await this.results.idle(this.position);
+      if (found === undefined) return undefined;
+      // An owner speaks of the last record that it folded; one that has just taken over, of the last one there is.
+      candidates ??= [undefined, this.#last].flatMap((last) => {
+        // As if nothing had been reported, not even that there is nothing.
+        fold.resume(new Map(view.specs.map(({ name }) => [name, -1])), last);
+        return fold.idle();
+      });
+      const name = nameOf(found);
+      const problem = this.results.matchIdle(
+        found,
+        candidates.filter(({ key }) => key === name),
+      );
+      if (problem !== undefined) return { partition, ...problem };
+    }
+  }
+
+  /** Source records from the position to `to`. */
+  async #records(to: number): Promise<readonly LogRecord[]> {
+    const records: LogRecord[] = [];
+    for (;;) {
+      const record = this.#source.head ?? (await this.#source.peek());
+      if (record === undefined || record.offset >= to) return records;
+      if (record.offset >= (this.position ?? this.#genesis)) records.push(record);
+      this.#source.skip();
+    }
+  }
+
+  async #requireSource(from: number): Promise<void> {
+    const { fold } = this.#options;
+    const { start } = await this.#sourceRange();
+    if (start <= from) return;
+    throw new ValenceError(
+      'SOURCE_TRUNCATED',
+      `${fold.topics.source}/${this.partition} lost its records before ${start} while they were verified; verify again`,
+      { partition: this.partition, start },
+    );
+  }
+
+  async #sourceRange(): Promise<{ readonly start: number; readonly end: number }> {
+    const { log, fold } = this.#options;
+    const source = await log.describeTopic(fold.topics.source);
+    return source?.partitions[this.partition] ?? { start: 0, end: 0 };
+  }
+
+  #newView(specs: readonly Spec[]): View {
+    return new View(this.#options, this.partition, specs, this.#untils);
+  }
+
+  /** A view with other models, as the owner had that ran them first: it replays the partition from its beginning. */
+  async #reopen(specs: readonly Spec[], seen: readonly (number | undefined)[]): Promise<View> {
+    const view = this.#newView(specs);
+    for (const [q, position] of seen.entries()) {
+      if (q === this.partition) await view.replay(this.position);
+      else await view.advance(q, position);
+    }
+    this.#view = view;
+    return view;
+  }
+}
+
+function deltaOf({ outputs }: StagedChunk): Uint8Array {
+  const value = outputs.at(-1)?.value;
+  return value instanceof Uint8Array ? value : new Uint8Array(0);
+}
+
+/** Metrics records have the model's name as their key. */
+function nameOf({ key }: LogRecord): string {
+  return new TextDecoder().decode(key ?? new Uint8Array(0));
+}

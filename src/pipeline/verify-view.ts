@@ -1,0 +1,143 @@
+/**
+ * What the owner of a partition had before it when it folded a chunk: the sums at a vector of positions, and the carry. Built from
+ * the model topic alone; it moves forward only.
+ */
+import type { EventLog } from '../ports/event-log.ts';
+import { readDelta, type Delta, type ReadDelta } from './delta.ts';
+import { PartitionFold, type FoldOptions } from './fold.ts';
+import { analyzerOf, PipelineState, type ModelSpec } from './state.ts';
+import { TopicCursor } from './topic-cursor.ts';
+
+/** What is verified, and under which settings. */
+export interface VerifySubject {
+  readonly log: EventLog;
+  readonly pipeline: string;
+  /** As the subscribers had them. */
+  readonly fold: FoldOptions;
+}
+
+/** A model of a delta, with its tokenizer. */
+export interface Spec extends ModelSpec {
+  readonly extractor: string;
+}
+
+export class View {
+  readonly specs: readonly Spec[];
+  readonly state: PipelineState;
+  readonly fold: PartitionFold;
+  readonly #partition: number;
+  readonly #deltas: readonly TopicCursor[];
+  /** By partition: the delta that was read and does not belong to the view yet. */
+  readonly #waiting: (ReadDelta | undefined)[] = [];
+  readonly #applied = new Set<number>();
+
+  constructor(
+    { log, pipeline, fold }: VerifySubject,
+    partition: number,
+    specs: readonly Spec[],
+    untils: readonly number[],
+  ) {
+    this.specs = specs;
+    this.#partition = partition;
+    this.state = new PipelineState({
+      pipeline,
+      models: specs,
+      declared: fold.classes.declared,
+      analyzer: analyzerOf(specs[0]?.extractor ?? ''),
+      partitions: untils.length,
+    });
+    this.fold = new PartitionFold(this.state, partition, fold);
+    this.#deltas = untils.map((_, q) => deltaCursor(log, fold.topics.model, q, untils));
+  }
+
+  /**
+   * Takes in the deltas of another partition up to a position.
+   *
+   * @returns the position it has now: another one than was asked for if no delta ends there, or if it is behind
+   */
+  async advance(q: number, position: number | undefined): Promise<number | undefined> {
+    const { positions } = this.state;
+    if (position === undefined) {
+      // An owner that never met the partition; one before may have stood at its beginning.
+      if (!this.#applied.has(q)) positions[q] = undefined;
+      return positions[q];
+    }
+    if (!this.#applied.has(q)) positions[q] = undefined;
+    await this.#take(q, position, (delta) => this.state.apply(delta));
+    // Nothing of it is folded yet: it stands at its beginning.
+    if (!this.#applied.has(q)) positions[q] = this.#waiting[q]?.from ?? position;
+    return positions[q];
+  }
+
+  /** Takes in the own deltas up to a position, as a new owner does. */
+  async replay(position: number | undefined): Promise<void> {
+    await this.#take(this.#partition, position ?? -1, (delta) => {
+      this.state.apply(delta);
+      this.fold.replay(delta);
+    });
+  }
+
+  async #take(q: number, position: number, take: (delta: ReadDelta) => void): Promise<void> {
+    const cursor = this.#deltas[q];
+    if (cursor === undefined) return;
+    // Never further: the next delta is nobody's yet, and may be damaged.
+    while (!this.#applied.has(q) || (this.state.positions[q] ?? 0) < position) {
+      const record = cursor.head ?? (await cursor.peek());
+      if (record?.value === undefined || record.value === null) return;
+      const delta = (this.#waiting[q] ??= readDelta(record.value));
+      if (delta.to > position) return;
+      take(delta);
+      this.#applied.add(q);
+      this.#waiting[q] = undefined;
+      cursor.skip();
+    }
+  }
+}
+
+/** Deltas of a partition; records with a key mark claims. */
+export function deltaCursor(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  untils: readonly number[],
+): TopicCursor {
+  return new TopicCursor(log, topic, partition, {
+    until: untils[partition] ?? 0,
+    accepts: ({ key, value }) => key === null && value !== null,
+  });
+}
+
+/** A delta that covers no source record begins a model: an imported one, or one that was rebuilt. */
+export function isBeginning({ from, to }: ReadDelta): boolean {
+  return from === to;
+}
+
+/** It teaches nothing. */
+export function isEmpty(bytes: Uint8Array): boolean {
+  return modelsOf(bytes).every(({ delta: { classes } }) => classes.length === 0);
+}
+
+/** Models of a delta; its terms stay unknown to whoever asks. */
+export function specsOf(bytes: Uint8Array): readonly Spec[] {
+  return modelsOf(bytes).map(({ name, kind, extractor }, index) => ({
+    name,
+    kind,
+    extractor,
+    role: index === 0 ? 'champion' : 'challenger',
+  }));
+}
+
+export function sameSpecs(a: readonly Spec[], b: readonly Spec[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ name, kind, extractor }, at) => {
+      const other = b[at];
+      return other?.name === name && other.kind === kind && other.extractor === extractor;
+    })
+  );
+}
+
+/** With terms that mean nothing: who applies the delta reads it anew. */
+function modelsOf(bytes: Uint8Array): Delta['models'] {
+  return readDelta(bytes).models({ intern: () => 0 });
+}

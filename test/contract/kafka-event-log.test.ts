@@ -1,0 +1,149 @@
+/** The behaviour suite of the log port on a real broker, and what only a broker can show. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  closeNow,
+  createCluster,
+  createProducer,
+  type KafkaSettings,
+} from '../../src/adapters/kafka/driver.ts';
+import { KafkaEventLog } from '../../src/adapters/kafka/event-log.ts';
+import { TransactionalProducer } from '../../src/adapters/kafka/transaction.ts';
+import type { TopicSpec } from '../../src/ports/event-log.ts';
+import { freshTopics, type LogPair, readAll, values } from '../support/event-log-driver.ts';
+import { describeEventLog } from '../support/event-log-suite.ts';
+import { describeKafka } from '../support/kafka/describe.ts';
+
+describeKafka('on a broker', ({ brokers }) => {
+  const settings: KafkaSettings = { brokers, clientId: 'contract' };
+  const options = { sessionTimeoutMs: 6000 };
+
+  describeEventLog('kafka', async (): Promise<LogPair> => {
+    const first = await KafkaEventLog.open(settings, options);
+    const second = await KafkaEventLog.open(settings, options);
+    return {
+      first,
+      second,
+      retains: false,
+      // Somebody who opens the partition's transactional id fences its owner, as a member would that the group gave it to.
+      usurp: async (group, _topic, partition) => {
+        const cluster = createCluster(settings);
+        await cluster.connect();
+        await cluster.refreshMetadata();
+        await TransactionalProducer.open(cluster, `${group}.fold.${partition}`);
+        await closeNow(cluster);
+      },
+      close: async () => {
+        await Promise.all([first.close(), second.close()]);
+      },
+    };
+  });
+
+  describe('kafka only', () => {
+    let log: KafkaEventLog;
+    beforeAll(async () => {
+      log = await KafkaEventLog.open(settings, options);
+    });
+    afterAll(async () => {
+      await log.close();
+    });
+    const topicWith = async (more: Partial<TopicSpec>): Promise<string> => {
+      const name = `t.${Math.random().toString(36).slice(2)}`;
+      const spec = { name, partitions: 1, cleanup: 'delete', retentionMs: undefined } as const;
+      await log.ensureTopics([{ ...spec, ...more }]);
+      return name;
+    };
+
+    test('what was aborted is never read, wherever the reading begins', async () => {
+      const { source: topic } = await freshTopics(log);
+      const [a, b] = await Promise.all(
+        ['a', 'b'].map(async (name) => {
+          const producer = createProducer(settings, { transactionalId: `${topic}.${name}` });
+          await producer.connect();
+          return { producer, transaction: await producer.transaction() };
+        }),
+      );
+      const send = async (writer: typeof a, text: string): Promise<void> => {
+        const messages = [{ key: Buffer.alloc(4), value: text, partition: 0 }];
+        await writer!.transaction.send({ topic, messages });
+      };
+      for (const text of ['no 1', 'no 2']) for (const writer of [a, b]) await send(writer, text);
+      const [written] = await log.append(topic, [{ key: null, value: 'yes' }]);
+      const at = written!.status === 'ok' ? written!.offset : -1;
+      expect(await log.read(topic, 0, { from: 0 })).toMatchObject({ records: [], next: 0, end: 0 });
+      await a!.transaction.abort();
+      await send(b, 'no 3');
+      await b!.transaction.abort();
+      await log.append(topic, [{ key: null, value: 'last' }]);
+      const end = (await log.describeTopic(topic))!.partitions[0]!.end;
+      for (let from = 0; from <= end; from++) {
+        const expected = ['yes', 'last'].slice(from <= at ? 0 : from <= end - 1 ? 1 : 2);
+        const seen: (string | null)[] = [];
+        for (let next = from; next < end;) {
+          const batch = await log.read(topic, 0, { from: next, maxRecords: 1, waitMs: 1000 });
+          expect(batch.next).toBeGreaterThan(next);
+          seen.push(...values(batch.records));
+          next = batch.next;
+        }
+        expect(seen).toEqual(expected);
+      }
+      await Promise.all([a, b].map((writer) => writer!.producer.disconnect()));
+    });
+
+    test('a record larger than its topic takes fails alone, the others keep their order', async () => {
+      const topic = await topicWith({ settings: { 'max.message.bytes': '2000' } });
+      const texts = ['a', 'b'.repeat(500), 'c'.repeat(5000), 'd', 'e'.repeat(1500), 'f'];
+      const outcomes = await log.append(
+        topic,
+        texts.map((value) => ({ key: null, value })),
+      );
+      expect(outcomes.map(({ status }) => status)).toEqual([
+        'ok',
+        'ok',
+        'failed',
+        'ok',
+        'ok',
+        'ok',
+      ]);
+      expect(outcomes[2]).toMatchObject({ error: { code: 'RECORD_INVALID' } });
+      expect(values(await readAll(log, topic))).toEqual(texts.filter((_, index) => index !== 2));
+    });
+
+    test('settings that differ from the spec are told, in the words of the broker', async () => {
+      const topic = await topicWith({ settings: { 'max.message.bytes': '2000' } });
+      const spec = {
+        name: topic,
+        partitions: 1,
+        cleanup: 'delete',
+        retentionMs: undefined,
+      } as const;
+      expect(
+        await log.ensureTopics([{ ...spec, settings: { 'max.message.bytes': '3000' } }]),
+      ).toMatchObject([{ differences: ['max.message.bytes: expected 3000, found 2000'] }]);
+    });
+
+    test('a checkpoint that the broker cannot keep is told', async () => {
+      const { source } = await freshTopics(log);
+      const checkpoint = { name: source, value: 'x'.repeat(4097) };
+      await expect(log.append(source, [], { checkpoint })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        fields: { type: 'OFFSET_METADATA_TOO_LARGE' },
+      });
+      expect(await log.checkpoint(source)).toBeUndefined();
+    });
+
+    test('a broker that is not there is told with its address, and without the password', async () => {
+      const nowhere: KafkaSettings = {
+        brokers: ['127.0.0.1:1'],
+        clientId: 'contract',
+        sasl: { mechanism: 'plain', username: 'app', password: 'hunter2' },
+      };
+      const error: unknown = await KafkaEventLog.open(nowhere, { connectMs: 100 }).catch(
+        (failure: unknown) => failure,
+      );
+      expect(error).toMatchObject({ code: 'LOG_UNAVAILABLE' });
+      expect(String(error)).toContain('127.0.0.1:1');
+      expect(String(error)).toContain('ECONNREFUSED');
+      expect(String(error)).not.toContain('hunter2');
+    });
+  });
+});

@@ -1,0 +1,111 @@
+/**
+ * A real Kafka broker for tests: one that is named (VALENCE_TEST_KAFKA), else a container, else a JVM of this machine.
+ * VALENCE_KAFKA_VERSION chooses the version (4.1.0), VALENCE_KAFKA_LIB a folder with its jars, VALENCE_KAFKA_DOCKER=off leaves
+ * containers out. Never KAFKA_BROKERS: that is somebody's cluster.
+ */
+import { findJars, findJava } from './jars.ts';
+import { dockerAnswers, startDocker } from './docker.ts';
+import { startJvm } from './jvm.ts';
+import { untilReady } from './ready.ts';
+
+export const DEFAULT_VERSION = '4.1.0';
+
+export interface KafkaOptions {
+  readonly version?: string;
+  /** 1 or 3. Three: replication 3, two in sync. Local JVMs only. */
+  readonly nodes?: 1 | 3;
+  /** Adds a listener with TLS, SASL (PLAIN and SCRAM) and ACLs, where `admin` may do everything. Local JVMs only. */
+  readonly secured?: { readonly users: Readonly<Record<string, string>> };
+  /** The broker's own settings, over the usual ones. */
+  readonly properties?: Readonly<Record<string, string | number>>;
+}
+
+export interface BrokerNode {
+  /** host:port of the listener without TLS. */
+  readonly address: string;
+  readonly alive: boolean;
+  /** kill -9; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** After {@link kill}: the same port and the log that was left. Wait with {@link KafkaBroker.untilReady}. */
+  start(): Promise<void>;
+  /** Stops it in the middle of what it does; connections stay open. */
+  freeze(): void | Promise<void>;
+  thaw(): void | Promise<void>;
+}
+
+export interface Secured {
+  readonly brokers: readonly string[];
+  /** PEM */
+  readonly ca: string;
+  /** Passwords by name. */
+  readonly users: Readonly<Record<string, string>>;
+}
+
+export interface KafkaBroker {
+  readonly brokers: readonly string[];
+  readonly version: string;
+  readonly source: 'docker' | 'jvm';
+  readonly nodes: readonly BrokerNode[];
+  readonly secured: Secured | undefined;
+  /** Topics, groups and transactions work (again). */
+  untilReady(): Promise<void>;
+  /** Kills what was started and removes what it wrote. */
+  close(): Promise<void>;
+}
+
+/** Why there is no broker, in one sentence that says what to install. */
+export interface NoBroker {
+  readonly missing: string;
+}
+
+/** A broker of the caller's own, ready for topics, groups and transactions. */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker | NoBroker> {
+  const version = options.version ?? process.env['VALENCE_KAFKA_VERSION'] ?? DEFAULT_VERSION;
+  const started = await startSomewhere(version, options);
+  if ('missing' in started) return started;
+  const broker: KafkaBroker = {
+    brokers: started.nodes.map(({ address }) => address),
+    version,
+    source: started.source,
+    nodes: started.nodes,
+    secured: started.secured,
+    untilReady: () =>
+      untilReady({ brokers: broker.brokers }, () => started.nodes.some(({ alive }) => alive)),
+    close: () => started.close(),
+  };
+  try {
+    await broker.untilReady();
+    return broker;
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+interface Started {
+  readonly source: 'docker' | 'jvm';
+  readonly nodes: readonly BrokerNode[];
+  readonly secured: Secured | undefined;
+  close(): Promise<void>;
+}
+
+async function startSomewhere(version: string, options: KafkaOptions): Promise<Started | NoBroker> {
+  const plain = (options.nodes ?? 1) === 1 && options.secured === undefined;
+  let refusal = '';
+  if (plain && process.env['VALENCE_KAFKA_DOCKER'] !== 'off' && (await dockerAnswers())) {
+    try {
+      return { source: 'docker', secured: undefined, ...(await startDocker(version, options)) };
+    } catch (error) {
+      refusal = `; Docker answers, but apache/kafka:${version} did not start (${error instanceof Error ? error.message : String(error)})`;
+    }
+  }
+  const java = await findJava();
+  const jars = 'path' in java ? await findJars(version) : java;
+  if ('missing' in java || 'missing' in jars) {
+    const needed = 'missing' in java ? java.missing : 'missing' in jars ? jars.missing : '';
+    return {
+      missing: `no Kafka for tests: set VALENCE_TEST_KAFKA=host:port, or run Docker, or install ${needed}${refusal}`,
+    };
+  }
+  return { source: 'jvm', ...(await startJvm(java.path, jars.path, options)) };
+}

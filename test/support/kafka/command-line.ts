@@ -1,0 +1,51 @@
+/** Command lines in this process against a real log, with texts for stdout and stderr. */
+import { Readable } from 'node:stream';
+import { runCli } from '../../../src/cli/program.ts';
+import type { Surroundings } from '../../../src/cli/surroundings.ts';
+import { openLog } from '../../../src/open-log.ts';
+import { exitCodeOf, failureLines } from '../../../src/worker.ts';
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** stdout as JSON lines. */
+  readonly values: readonly Record<string, unknown>[];
+}
+
+/** Runs a command; an error that ends it is told as a worker tells it. */
+export async function runCommand(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  stdin = '',
+): Promise<CommandResult> {
+  const written = { stdout: '', stderr: '' };
+  const sink = (name: 'stdout' | 'stderr'): Surroundings['stdout'] => ({
+    write: (text) => {
+      written[name] += text;
+      return true;
+    },
+    once: () => undefined,
+  });
+  const surroundings: Surroundings = {
+    openLog,
+    environment,
+    stdin: Readable.from([Buffer.from(stdin)]),
+    stdout: sink('stdout'),
+    stderr: sink('stderr'),
+    signal: new AbortController().signal,
+    now: Date.now,
+  };
+  let code: number;
+  try {
+    code = await runCli(argv, surroundings);
+  } catch (error) {
+    code = exitCodeOf(error);
+    written.stderr += `${failureLines('valence', error).join('\n')}\n`;
+  }
+  const values = written.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { code, ...written, values };
+}

@@ -1,0 +1,18 @@
+/**
+ * One broker for a run of the tests, its address in VALENCE_TEST_KAFKA for all that come after. Several projects may name this file
+ * or one that calls it: the broker is started once.
+ */
+import { tsImport } from 'tsx/esm/api';
+
+export default async function setUpKafka() {
+  const { env } = process;
+  if (env.VALENCE_TEST_KAFKA !== undefined || env.VALENCE_TEST_KAFKA_MISSING !== undefined) return;
+  const { startKafka } = await tsImport('./broker.ts', import.meta.url);
+  const started = await startKafka();
+  if ('missing' in started) {
+    env.VALENCE_TEST_KAFKA_MISSING = started.missing;
+    return;
+  }
+  env.VALENCE_TEST_KAFKA = started.brokers.join(',');
+  globalThis.valenceTestKafka = started;
+}

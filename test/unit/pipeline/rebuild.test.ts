@@ -1,0 +1,328 @@
+import { describe, expect, test } from '@jest/globals';
+import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
+import { MemoryStore } from '../../../src/adapters/memory/store.ts';
+import { ValenceError } from '../../../src/errors.ts';
+import { ClassRules } from '../../../src/pipeline/classes.ts';
+import { FOLD_DEFAULTS, type FoldOptions } from '../../../src/pipeline/fold.ts';
+import { importModel, loadModel } from '../../../src/pipeline/inspect.ts';
+import { rebuildModel, type RebuildOptions } from '../../../src/pipeline/rebuild.ts';
+import { runSubscriber, subscriberGroup } from '../../../src/pipeline/subscriber.ts';
+import { verify } from '../../../src/pipeline/verify.ts';
+import { topicSpecs } from '../../../src/ports/topic-specs.ts';
+import {
+  anyValue,
+  DECLARED,
+  diceOf,
+  jsonOf,
+  MODELS,
+  PIPELINE,
+  tamper,
+  TOPICS,
+} from '../../support/wandering-run.ts';
+
+/** Young enough for retention, the same for every pipeline. */
+const NOW = Date.now();
+const SETTINGS = { metricsEvery: 10, pendingMax: 30 };
+const FOLD: FoldOptions = {
+  ...FOLD_DEFAULTS,
+  ...SETTINGS,
+  topics: TOPICS,
+  classes: new ClassRules({ declared: DECLARED }),
+};
+
+interface Pipeline {
+  readonly store: MemoryStore;
+  readonly log: MemoryEventLog;
+}
+
+async function newPipeline(partitions: number): Promise<Pipeline> {
+  const store = new MemoryStore();
+  const log = new MemoryEventLog(store);
+  await log.ensureTopics(topicSpecs(TOPICS, partitions));
+  return { store, log };
+}
+
+async function publish({ log }: Pipeline, count: number, from = 0): Promise<void> {
+  const dice = diceOf(from + 1);
+  const records = Array.from({ length: count }, (_, i) => anyValue(dice, from + i));
+  await log.append(
+    TOPICS.source,
+    records.map((record, i) => ({ ...record, timestamp: NOW + from + i })),
+  );
+}
+
+const subscribe = ({ log }: Pipeline) =>
+  runSubscriber({ log, pipeline: PIPELINE, models: MODELS, fold: SETTINGS, untilEnd: true });
+
+const rebuild = ({ log }: Pipeline, options: Partial<RebuildOptions> = {}) =>
+  rebuildModel({
+    log,
+    pipeline: PIPELINE,
+    models: MODELS,
+    analyzer: 'river',
+    fold: FOLD,
+    ...options,
+  });
+
+const load = async ({ log }: Pipeline) => {
+  const options = { log, pipeline: PIPELINE, topics: TOPICS, declared: DECLARED };
+  const { state, carryHash } = await loadModel({ ...options, carry: FOLD });
+  return { ...state.hash('champion'), cnb: state.hash('cnb').hash, carryHash };
+};
+
+/** Results without the times of idle partitions, which depend on when an owner looks. */
+const answers = ({ store }: Pipeline) =>
+  store
+    .topic(TOPICS.results)
+    .partitions.map(({ records }) =>
+      records.map((record) => jsonOf(record)).filter((value) => value['idle'] !== true),
+    );
+
+/** The topic as it is after somebody deleted it. */
+async function lose({ store, log }: Pipeline, topic: string): Promise<void> {
+  store.topics.delete(topic);
+  await log.ensureTopics(topicSpecs(TOPICS, store.topic(TOPICS.source).partitions.length));
+}
+
+describe('a lost model topic', () => {
+  test('is made again with the same sums and carry, and subscribers go on as if nothing had been', async () => {
+    const [lost, whole] = [await newPipeline(1), await newPipeline(1)];
+    for (const each of [lost, whole]) {
+      await publish(each, 240);
+      await subscribe(each);
+    }
+    const before = await load(lost);
+    const results = lost.store.partition(TOPICS.results, 0).end;
+    await lose(lost, TOPICS.model);
+    const rebuilt = await rebuild(lost);
+    expect(rebuilt).toMatchObject({ records: 240, positions: [240], hash: before.hash });
+    expect(rebuilt.learned).toBe(before.learned);
+    expect(await load(lost)).toEqual(before);
+    expect(lost.store.partition(TOPICS.results, 0).end).toBe(results);
+    expect(await lost.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([240]);
+    for (const each of [lost, whole]) {
+      await publish(each, 60, 240);
+      await subscribe(each);
+    }
+    expect(answers(lost)).toEqual(answers(whole));
+    expect(await load(lost)).toEqual(await load(whole));
+    expect(await verify({ log: lost.log, pipeline: PIPELINE, fold: FOLD })).toMatchObject({
+      verified: true,
+      records: 300,
+    });
+  }, 20_000);
+
+  test('with several partitions has the sums of the undisturbed run', async () => {
+    const lost = await newPipeline(3);
+    await publish(lost, 300);
+    await Promise.all([subscribe(lost), subscribe(lost)]);
+    const { carryHash: _, ...before } = await load(lost);
+    const ends = lost.store.topic(TOPICS.source).partitions.map(({ end }) => end);
+    await lose(lost, TOPICS.model);
+    expect(await rebuild(lost)).toMatchObject({ positions: ends, hash: before.hash });
+    expect(await load(lost)).toMatchObject(before);
+    await publish(lost, 60, 300);
+    expect(await subscribe(lost)).toMatchObject({ records: 60 });
+    // Results stay as they were predicted before; the deltas and what came later are verified.
+    expect(await verify({ log: lost.log, pipeline: PIPELINE, fold: FOLD })).toMatchObject({
+      verified: true,
+      records: 360,
+    });
+  });
+
+  test('that was folded in part only is made again up to there', async () => {
+    const lost = await newPipeline(1);
+    await publish(lost, 50);
+    await subscribe(lost);
+    await publish(lost, 50, 50);
+    await lose(lost, TOPICS.model);
+    expect(await rebuild(lost)).toMatchObject({ records: 50, positions: [50] });
+    expect(await subscribe(lost)).toMatchObject({ records: 50, positions: [100] });
+  });
+
+  test('is made again up to the last result when the group has forgotten its position', async () => {
+    const lost = await newPipeline(1);
+    await publish(lost, 80);
+    await subscribe(lost);
+    const group = lost.store.group(subscriberGroup(PIPELINE), TOPICS.source);
+    group.positions[0] = undefined;
+    await lose(lost, TOPICS.model);
+    expect(await rebuild(lost)).toMatchObject({ positions: [80] });
+    expect(group.positions[0]).toBe(80);
+  });
+
+  test('that was never written stays empty', async () => {
+    const fresh = await newPipeline(2);
+    await publish(fresh, 30);
+    expect(await rebuild(fresh)).toMatchObject({ records: 0, deltas: 0, positions: [0, 0] });
+    expect(await subscribe(fresh)).toMatchObject({ records: 30 });
+  });
+});
+
+describe('a damaged model topic', () => {
+  test('is deleted with its snapshots before it is made again', async () => {
+    const damaged = await newPipeline(1);
+    await publish(damaged, 300);
+    await subscribe(damaged);
+    const end = damaged.store.partition(TOPICS.model, 0).end;
+    tamper(damaged.store, TOPICS.model, 0, (records) =>
+      records.map((record, at) => (at === 0 ? record : { ...record, value: new Uint8Array(9) })),
+    );
+    for (const key of ['a/0', 'a/header', 'b/0'])
+      await damaged.log.append(TOPICS.snapshots, [{ key, value: 'old' }]);
+    await damaged.log.append(TOPICS.snapshots, [{ key: 'b/0', value: null }]);
+    expect(await rebuild(damaged)).toMatchObject({ records: 300 });
+    expect(damaged.store.partition(TOPICS.model, 0).start).toBe(end);
+    const left = damaged.store.partition(TOPICS.snapshots, 0).records.slice(4);
+    expect(
+      left.map(({ key, value }) => [new TextDecoder().decode(key ?? undefined), value]),
+    ).toEqual([
+      ['a/0', null],
+      ['a/header', null],
+    ]);
+    expect(await verify({ log: damaged.log, pipeline: PIPELINE, fold: FOLD })).toMatchObject({
+      verified: true,
+      records: 300,
+    });
+    await publish(damaged, 20, 300);
+    expect(await subscribe(damaged)).toMatchObject({ records: 20, positions: [320] });
+    expect(await verify({ log: damaged.log, pipeline: PIPELINE, fold: FOLD })).toMatchObject({
+      verified: true,
+      records: 320,
+    });
+  }, 20_000);
+
+  test('keeps the counts of an imported model', async () => {
+    const first = await newPipeline(1);
+    await publish(first, 90);
+    await subscribe(first);
+    const from = { log: first.log, pipeline: PIPELINE, topics: TOPICS, declared: DECLARED };
+    const { state } = await loadModel(from);
+    const snapshot = state.models[0]!.model.snapshot();
+    const second = await newPipeline(1);
+    const to = { log: second.log, pipeline: PIPELINE, topics: TOPICS };
+    await importModel({ ...to, name: 'champion', snapshot });
+    await publish(second, 40, 90);
+    await subscribe(second);
+    const before = await load(second);
+    const { length } = second.store.partition(TOPICS.model, 0).records;
+    tamper(second.store, TOPICS.model, 0, (records) => records.slice(0, length - 1));
+    const rebuilt = await rebuild(second);
+    expect([rebuilt.learned, rebuilt.hash]).toEqual([before.learned, before.hash]);
+  });
+});
+
+describe('a rebuild that is broken off', () => {
+  /** Transactions go through up to the given number; then the log cannot be reached any more. */
+  const failing = (store: MemoryStore, transactions: number): MemoryEventLog => {
+    const log = new MemoryEventLog(store);
+    const own = log.own.bind(log);
+    let left = transactions;
+    log.own = (options, handler) =>
+      own(options, (owned) =>
+        handler({
+          ...owned,
+          transact: async (commit) => {
+            if (left-- <= 0) throw new ValenceError('LOG_UNAVAILABLE', 'gone');
+            await owned.transact(commit);
+          },
+        }),
+      );
+    return log;
+  };
+
+  test.each([0, 1, 2, 3])(
+    'after %i transactions can be begun again',
+    async (transactions) => {
+      const first = await newPipeline(1);
+      await publish(first, 40);
+      await subscribe(first);
+      const from = { log: first.log, pipeline: PIPELINE, topics: TOPICS, declared: DECLARED };
+      const snapshot = (await loadModel(from)).state.models[0]!.model.snapshot();
+      const broken = await newPipeline(1);
+      const to = { log: broken.log, pipeline: PIPELINE, topics: TOPICS };
+      await importModel({ ...to, name: 'champion', snapshot });
+      await publish(broken, 1200, 40);
+      await subscribe(broken);
+      const before = await load(broken);
+      const log = failing(broken.store, transactions);
+      await expect(rebuild({ ...broken, log })).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
+      // Whatever is there now, the position is ahead of it or it is whole: nothing can be folded twice.
+      expect(await broken.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([1200]);
+      expect(await rebuild(broken)).toMatchObject({ records: 1200, hash: before.hash });
+      expect(await load(broken)).toEqual(before);
+    },
+    20_000,
+  );
+});
+
+describe('a rebuild is refused', () => {
+  test('while a subscriber is running', async () => {
+    const running = await newPipeline(2);
+    await publish(running, 20);
+    const stop = new AbortController();
+    let claimed = 0;
+    const ready = new Promise<void>((resolve) => {
+      void runSubscriber({
+        log: running.log,
+        pipeline: PIPELINE,
+        models: MODELS,
+        signal: stop.signal,
+        onEvent: ({ type }) => {
+          if (type === 'idle' && ++claimed === 2) resolve();
+        },
+      });
+    });
+    await ready;
+    await expect(rebuild(running, { waitMs: 50 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('stop the subscribers'),
+    });
+    stop.abort();
+    expect(running.store.partition(TOPICS.model, 0).start).toBe(0);
+  });
+
+  test('where the first source records are deleted, unless it is forced', async () => {
+    const short = await newPipeline(1);
+    await publish(short, 100);
+    await subscribe(short);
+    const before = await load(short);
+    await short.log.trim(TOPICS.source, 0, 30);
+    await expect(rebuild(short)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('30 records that the model learned from are deleted'),
+    });
+    expect(await load(short)).toEqual(before);
+    expect(await rebuild(short, { force: true })).toMatchObject({ records: 70, positions: [100] });
+  });
+
+  test('when the source was made again', async () => {
+    const again = await newPipeline(1);
+    await publish(again, 100);
+    await subscribe(again);
+    tamper(again.store, TOPICS.source, 0, (records) => records.slice(0, 10));
+    await expect(rebuild(again)).rejects.toMatchObject({ code: 'SOURCE_TRUNCATED' });
+  });
+
+  test('with other models than a delta that is left was written by', async () => {
+    const other = await newPipeline(1);
+    await publish(other, 10);
+    await subscribe(other);
+    const models = [{ ...MODELS[0]!, kind: 'bernoulli' }];
+    await expect(rebuild(other, { models })).rejects.toMatchObject({ code: 'MODEL_MISMATCH' });
+  });
+
+  test('without a source', async () => {
+    const log = new MemoryEventLog();
+    const none = { log, pipeline: PIPELINE, models: MODELS, analyzer: 'river', fold: FOLD };
+    await expect(rebuildModel(none)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('by its own signal, before anything is deleted', async () => {
+    const kept = await newPipeline(1);
+    await publish(kept, 10);
+    await subscribe(kept);
+    await expect(rebuild(kept, { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+    expect(kept.store.partition(TOPICS.model, 0).start).toBe(0);
+  });
+});
