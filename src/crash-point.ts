@@ -4,7 +4,7 @@
  */
 let armed: { readonly point: string; left: number; readonly kill: () => void } | undefined;
 
-/** Points of the subscriber: staged, committed, merged. Of the publisher: read, appended. */
+/** Points of the subscriber: staged, committed, merged, snapshotChunk (after each chunk of a snapshot, before its header). Of the publisher: read, appended. */
 export function crashPoint(point: string): void {
   if (armed === undefined || armed.point !== point) return;
   armed.left -= 1;

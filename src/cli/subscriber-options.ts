@@ -12,7 +12,7 @@ type Learning = Config<'subscribe' | 'start'>;
 export function subscriberOptions(
   config: Learning,
 ): Omit<SubscriberOptions, 'log' | 'signal' | 'onEvent'> {
-  const { pipeline, analyzer, partitions } = config;
+  const { pipeline, analyzer, partitions, snapshotEvery, keepDeltas } = config;
   return {
     pipeline,
     topics: namesOf(config),
@@ -21,6 +21,8 @@ export function subscriberOptions(
     analyzer,
     partitions,
     fold: foldOptions(config),
+    snapshotEvery,
+    keepDeltas,
   };
 }
 

@@ -117,6 +117,7 @@ export function reduceHealth(state: HealthState, event: HealthEvent, now: number
     case 'heartbeat':
       return { ...alive(state, now), heartbeatAt: now };
     case 'snapshot':
+    case 'warning':
       return alive(state, now);
     case 'claimed':
       return withPartition(alive(state, now), event.partition, RESTORING);

@@ -48,7 +48,9 @@ class CarryEncoder {
   readonly #extractor: Pick<Extractor, 'visit'>;
   readonly #terms = new Map<number, number>();
   readonly #labels = new Map<string, number>();
-  readonly #lists = new Map<readonly string[], number>();
+  /** By the list and, since equal lists need not be one object, by its text. */
+  readonly #lists = new Map<readonly string[] | string, number>();
+  #listCount = 0;
   #baseline: BaselineAnswer | undefined;
 
   constructor(out: ByteWriter, extractor: Pick<Extractor, 'visit'>) {
@@ -105,15 +107,23 @@ class CarryEncoder {
 
   #answer({ classes, probabilities, best }: ScoredAnswer): void {
     const out = this.#out;
-    const known = this.#lists.get(classes);
-    out.varint(known ?? this.#lists.size);
-    if (known === undefined) {
-      this.#lists.set(classes, this.#lists.size);
-      out.varint(classes.length);
-      for (const label of classes) this.#label(label);
-    }
+    this.#list(classes);
     for (let c = 0; c < classes.length; c++) out.double(probabilities[c] ?? 0);
     out.varint(best + 1);
+  }
+
+  #list(classes: readonly string[]): void {
+    const text = this.#lists.has(classes) ? '' : JSON.stringify(classes);
+    const known = this.#lists.get(classes) ?? this.#lists.get(text);
+    const index = known ?? this.#listCount++;
+    this.#out.varint(index);
+    if (text !== '') {
+      this.#lists.set(classes, index);
+      this.#lists.set(text, index);
+    }
+    if (known !== undefined) return;
+    this.#out.varint(classes.length);
+    for (const label of classes) this.#label(label);
   }
 
   #label(label: string): void {
@@ -126,9 +136,11 @@ class CarryEncoder {
 
   #features({ ids, values }: KeptFeatures): void {
     const out = this.#out;
-    out.varint(ids.length);
+    // A feature that a full vocabulary had no room for has no name.
+    out.varint(ids.includes(-1) ? ids.filter((id) => id !== -1).length : ids.length);
     for (let at = 0; at < ids.length; at++) {
-      const id = ids[at] ?? 0;
+      const id = ids[at] ?? -1;
+      if (id === -1) continue;
       const value = values?.[at] ?? 1;
       const known = this.#terms.get(id);
       out.varint(2 * (known ?? this.#terms.size) + (value === 1 ? 0 : 1));
@@ -178,7 +190,7 @@ class CarryDecoder {
   }
 
   *list<T>(read: () => T): Generator<void, T[], undefined> {
-    const { length } = { length: this.#reader.varint() };
+    const length = this.#reader.varint();
     const entries: T[] = [];
     while (entries.length < length) {
       entries.push(read());

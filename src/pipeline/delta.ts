@@ -278,6 +278,25 @@ export function readDelta(bytes: Uint8Array): ReadDelta {
   };
 }
 
+/**
+ * Source offsets of a delta, without its checksum being compared; to find a delta that was applied already.
+ *
+ * @throws DELTA_CORRUPT too short
+ */
+export function readRange(bytes: Uint8Array): { readonly from: number; readonly to: number } {
+  const reader = new ByteReader(bytes);
+  reader.bytes(3);
+  reader.bytes(reader.varint());
+  reader.varint();
+  reader.varint();
+  return { from: reader.varint(), to: reader.varint() };
+}
+
+/** Nothing was taught before it: it begins with the source topic, or was written to begin a model. */
+export function isBeginning({ from, to }: Pick<DeltaHeader, 'from' | 'to'>): boolean {
+  return from === 0 || from === to;
+}
+
 function readCounts(
   reader: ByteReader,
   models: number,

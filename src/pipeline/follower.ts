@@ -2,69 +2,195 @@
  * The follower: reads the model topic, so that every process holds the sums of all partitions. It reads forward only, from where
  * it stood; deltas that this process wrote itself come back and are skipped, being covered.
  */
-import type { EventLog } from '../ports/event-log.ts';
-import { ValenceError } from '../errors.ts';
-import { readDelta, type ReadDelta } from './delta.ts';
+import { isValenceError, ValenceError } from '../errors.ts';
+import type { EventLog, LogRecord } from '../ports/event-log.ts';
+import { isBeginning, readDelta, readRange, type ReadDelta } from './delta.ts';
 import type { PipelineState } from './state.ts';
+
+/** What a message says to do where deltas are missing. */
+export const REBUILD =
+  "make the model again from the source topic with 'valence model rebuild', or use another --pipeline";
+
+const READ_BYTES = 1 << 20;
+/** How long a delta that was committed may take to show, ms. */
+const SHOWS_WITHIN_MS = 5000;
 
 export class ModelFollower {
   readonly #log: EventLog;
   readonly #topic: string;
   readonly #state: PipelineState;
-  /** By partition: next offset of the model topic. */
-  readonly #next: number[];
+  /** By partition: next offset of the model topic, and the source position there. */
+  readonly #places: { next: number; position: number | undefined }[];
 
   constructor(log: EventLog, topic: string, state: PipelineState) {
     this.#log = log;
     this.#topic = topic;
     this.#state = state;
-    this.#next = state.positions.map(() => 0);
+    this.#places = state.positions.map((position) => ({ next: 0, position }));
   }
 
-  /** Takes in the deltas of a partition that are there now. */
+  /** Next offset of the model topic to read. */
+  next(partition: number): number {
+    return this.#places[partition]?.next ?? 0;
+  }
+
+  /** Reads on from there: the sums hold all deltas below `next`, the last of which ends at their position. */
+  seek(partition: number, next: number): void {
+    this.#places[partition] = { next, position: this.#state.positions[partition] };
+  }
+
+  /**
+   * Takes in the deltas of a partition that are there now.
+   *
+   * @throws DELTA_GAP deltas are missing; with the field `behind` if they were deleted while this process did not look
+   */
   async catchUp(partition: number, onDelta?: (delta: ReadDelta) => void): Promise<void> {
-    const from = this.#next[partition] ?? 0;
-    const deltas = readDeltas(this.#log, this.#topic, partition, { from, state: this.#state });
-    for await (const { delta, next } of deltas) {
-      // Two that read at once apply in the same order: what one took in is covered for the other.
-      this.#state.apply(delta);
-      this.#next[partition] = Math.max(this.#next[partition] ?? 0, next);
-      onDelta?.(delta);
+    for (;;) {
+      const from = this.next(partition);
+      const batch = await this.#read(partition, from);
+      await this.#take(partition, from, batch.records, onDelta);
+      if (batch.next >= batch.end) return;
+      const place = this.#places[partition];
+      if (place !== undefined && place.next < batch.next) place.next = batch.next;
     }
   }
 
-  /** Every partition but those in `except`. */
+  /**
+   * Every partition but those in `except`: read at once, taken in in ascending order. One that joins `except` meanwhile is left
+   * to its owner.
+   */
   async catchUpOthers(except: ReadonlySet<number>): Promise<void> {
-    for (const partition of this.#next.keys()) {
-      if (!except.has(partition)) await this.catchUp(partition);
+    let behind = [...this.#places.keys()];
+    while (behind.length > 0) {
+      const batches = await Promise.all(
+        behind
+          .filter((partition) => !except.has(partition))
+          .map(async (partition) => {
+            const from = this.next(partition);
+            return { partition, from, batch: await this.#read(partition, from) };
+          }),
+      );
+      behind = [];
+      for (const { partition, from, batch } of batches) {
+        if (except.has(partition)) continue;
+        await this.#take(partition, from, batch.records);
+        if (batch.next >= batch.end) continue;
+        const place = this.#places[partition];
+        if (place !== undefined && place.next < batch.next) place.next = batch.next;
+        behind.push(partition);
+      }
     }
+  }
+
+  /**
+   * Where the sums are, for `locate`. To be taken together with a copy of them.
+   */
+  places(): readonly { readonly next: number; readonly position: number | undefined }[] {
+    return this.#places.map((place) => ({ ...place }));
+  }
+
+  /**
+   * Offset in the model topic after the delta that ends at a position. Deltas that this process wrote are not followed, so they are
+   * looked for: read from where the partition stood, nothing of them decoded.
+   *
+   * @param place of `places()`, when the sums stood at `position`
+   * @returns undefined if it does not show in time
+   */
+  async locate(
+    partition: number,
+    place: { readonly next: number; readonly position: number | undefined },
+    position: number | undefined,
+  ): Promise<number | undefined> {
+    let { next, position: reached } = place;
+    for (const start = performance.now(); reached !== position;) {
+      const batch = await this.#read(partition, next, SHOWS_WITHIN_MS / 10);
+      for (const { key, value, offset } of batch.records) {
+        if (reached === position) break;
+        next = offset + 1;
+        if (key !== null || value === null) continue;
+        reached = readRange(value).to;
+        if (reached > (position ?? 0)) return undefined;
+      }
+      if (reached === position) break;
+      next = Math.max(next, batch.next);
+      if (performance.now() - start > SHOWS_WITHIN_MS) return undefined;
+    }
+    const known = this.#places[partition];
+    // What was passed is in the sums, which only grow.
+    if (known !== undefined && known.next < next) this.#places[partition] = { next, position };
+    return next;
+  }
+
+  #read(partition: number, from: number, waitMs = 0): ReturnType<EventLog['read']> {
+    return this.#log.read(this.#topic, partition, {
+      from,
+      maxRecords: 500,
+      maxBytes: READ_BYTES,
+      waitMs,
+    });
+  }
+
+  async #take(
+    partition: number,
+    from: number,
+    records: readonly LogRecord[],
+    onDelta?: (delta: ReadDelta) => void,
+  ): Promise<void> {
+    let passed = from;
+    for (const { key, value, offset } of records) {
+      // A record with a key marks a claim.
+      if (key === null && value !== null) {
+        const delta = readDelta(value);
+        // Before the first delta of a partition nothing tells whether one is missing, but the topic's start.
+        if (this.#state.positions[partition] === undefined && !isBeginning(delta))
+          await this.#requireAll(partition, passed, delta);
+        await this.#apply(partition, passed, delta);
+        // Two that read at once apply in the same order: what one took in is covered for the other.
+        const place = this.#places[partition];
+        if (place !== undefined && place.next <= offset)
+          this.#places[partition] = { next: offset + 1, position: delta.to };
+        onDelta?.(delta);
+      }
+      passed = offset + 1;
+    }
+  }
+
+  async #apply(partition: number, from: number, delta: ReadDelta): Promise<void> {
+    try {
+      this.#state.apply(delta);
+    } catch (error) {
+      if (!isValenceError(error) || error.code !== 'DELTA_GAP') throw error;
+      await this.#requireAll(partition, from, delta);
+      throw error;
+    }
+  }
+
+  /** @throws DELTA_GAP what lay at `from` was deleted */
+  async #requireAll(partition: number, from: number, delta: ReadDelta): Promise<void> {
+    const start = (await this.#log.describeTopic(this.#topic))?.partitions[partition]?.start ?? 0;
+    if (start <= from) return;
+    throw new ValenceError(
+      'DELTA_GAP',
+      `deltas of ${this.#topic}/${partition} before source offset ${delta.from} were deleted before this process had read them; start it again, it then begins with the snapshot`,
+      { partition, from, start, behind: true },
+    );
   }
 }
 
-/**
- * The deltas of a partition in their order, up to the end of now or `until` (an offset of the model topic).
- *
- * @throws DELTA_GAP the topic no longer begins with the partition's first delta, and nothing says what was in it
- */
+/** The deltas of a partition in their order, from an offset of the model topic to `until`, or to the end of now. */
 export async function* readDeltas(
   log: EventLog,
   topic: string,
   partition: number,
-  options: { readonly from: number; readonly until?: number; readonly state: PipelineState },
+  options: { readonly from: number; readonly until?: number; readonly maxRecords?: number },
 ): AsyncGenerator<{ readonly delta: ReadDelta; readonly next: number }, void, undefined> {
-  const { from, until = Number.POSITIVE_INFINITY, state } = options;
-  if (from === 0 && state.positions[partition] === undefined) {
-    const start = (await log.describeTopic(topic))?.partitions[partition]?.start ?? 0;
-    if (start > 0 && !(await beginsAnew(log, topic, partition, start))) {
-      throw new ValenceError(
-        'DELTA_GAP',
-        `the first ${start} records of ${topic}/${partition} are gone, and what they taught with them; use another --pipeline`,
-        { partition },
-      );
-    }
-  }
+  const { from, until = Number.POSITIVE_INFINITY, maxRecords = 500 } = options;
   for (let next = from; next < until;) {
-    const batch = await log.read(topic, partition, { from: next, maxRecords: 500 });
+    const batch = await log.read(topic, partition, {
+      from: next,
+      maxRecords,
+      maxBytes: READ_BYTES,
+    });
     for (const { key, value, offset } of batch.records) {
       if (offset >= until) return;
       // A record with a key marks a claim.
@@ -72,24 +198,5 @@ export async function* readDeltas(
     }
     next = batch.next;
     if (next >= batch.end) return;
-  }
-}
-
-/** The first delta that is left covers no source record: a rebuilt model begins with it. */
-async function beginsAnew(
-  log: EventLog,
-  topic: string,
-  partition: number,
-  start: number,
-): Promise<boolean> {
-  for (let next = start; ;) {
-    const batch = await log.read(topic, partition, { from: next, maxRecords: 1 });
-    const [record] = batch.records;
-    if (record === undefined || batch.next <= next) return false;
-    if (record.key === null && record.value !== null) {
-      const { from, to } = readDelta(record.value);
-      return from === to;
-    }
-    next = batch.next;
   }
 }

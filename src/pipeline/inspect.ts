@@ -1,5 +1,5 @@
 /**
- * The model as the model topic tells it, read by anyone at any time: for `model show|top|explain|hash|export|import`. Kinds and
+ * The model as the snapshots and the model topic tell it, read by anyone at any time: for `model show|top|explain|hash|export|import`. Kinds and
  * tokenizer come from the deltas themselves, so that looking needs no configuration.
  */
 import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
@@ -7,25 +7,27 @@ import { toUnits } from '../core/text/term-spans.ts';
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { TopicNames } from '../../topics/index.ts';
-import { DeltaEncoder, readDelta } from './delta.ts';
-import { ModelFollower } from './follower.ts';
+import { DeltaEncoder, type ReadDelta } from './delta.ts';
+import { readDeltas } from './follower.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
+import { restorePartition, restoreSums } from './restore.ts';
+import { SnapshotTopic } from './snapshot-topic.ts';
 import { analyzerOf, hashJson, PipelineState, type ModelSpec } from './state.ts';
 import { subscriberGroup } from './subscriber.ts';
 
 export interface LoadedModel {
   readonly state: PipelineState;
-  /** Deltas in the model topic, by partition. */
+  /** Deltas read, by partition: those behind the snapshot, or all where there is none. */
   readonly deltas: readonly number[];
   /** SHA-256 of everything that is no sum, over all partitions; only when asked for. */
   readonly carryHash: string | undefined;
 }
 
 /**
- * Reads the whole model topic.
+ * Reads the newest snapshot and the deltas behind it.
  *
  * @param options.carry settings of the subscriber: also rebuilds the carries, to hash them
- * @throws NOT_FOUND nothing was learned yet
+ * @throws NOT_FOUND nothing was learned yet; DELTA_GAP, SNAPSHOT_CORRUPT what was learned is not all there
  */
 export async function loadModel(options: {
   readonly log: EventLog;
@@ -38,7 +40,7 @@ export async function loadModel(options: {
   const { log, pipeline, topics, declared } = options;
   const topic = await log.describeTopic(topics.model);
   const ranges = topic?.partitions ?? [];
-  const { models, extractor } = await newestModels(log, topics.model, ranges);
+  const { models, extractor } = await newestModels(log, topics.model, ranges, topics.snapshots);
   const state = new PipelineState({
     pipeline,
     models,
@@ -46,23 +48,28 @@ export async function loadModel(options: {
     analyzer: analyzerOf(extractor),
     partitions: ranges.length,
   });
-  const follower = new ModelFollower(log, topics.model, state);
+  const subject = { log, topics, state };
+  const restored = await restoreSums(subject);
   const deltas = ranges.map(() => 0);
   const carries: unknown[] = [];
   for (const partition of ranges.keys()) {
-    const fold =
-      options.carry === undefined ? undefined : new PartitionFold(state, partition, options.carry);
-    await follower.catchUp(partition, (delta) => {
+    const onDelta = (): void => {
       deltas[partition] = (deltas[partition] ?? 0) + 1;
-      fold?.replay(delta);
-    });
-    if (fold !== undefined) carries.push(fold.snapshot());
+    };
+    if (options.carry === undefined) {
+      await restored.follower.catchUp(partition, onDelta);
+      continue;
+    }
+    const fold = new PartitionFold(state, partition, options.carry);
+    await restorePartition({ ...subject, ...restored }, fold, undefined, onDelta);
+    carries.push(fold.snapshot());
   }
   return { state, deltas, carryHash: options.carry === undefined ? undefined : hashJson(carries) };
 }
 
 /**
- * Models of the newest deltas, in their order; the first of them is the champion.
+ * Models of the newest deltas, in their order; the first of them is the champion. Where all deltas are deleted, the newest
+ * snapshot tells.
  *
  * @throws NOT_FOUND nothing was learned yet
  */
@@ -70,31 +77,54 @@ export async function newestModels(
   log: EventLog,
   topic: string,
   ranges: readonly { readonly start: number; readonly end: number }[],
+  snapshotsTopic?: string,
 ): Promise<{ readonly models: readonly ModelSpec[]; readonly extractor: string }> {
-  for (const [partition, { start, end }] of ranges.entries()) {
-    let newest: Uint8Array | undefined;
-    for (let back = 1; newest === undefined && end - back >= start; back++) {
-      const batch = await log.read(topic, partition, { from: end - back, maxRecords: 1 });
-      const [record] = batch.records;
-      newest = record?.key === null ? (record.value ?? undefined) : undefined;
-    }
-    if (newest === undefined) continue;
-    const taught = readDelta(newest).models({ intern: () => 0 });
+  for (const [partition, range] of ranges.entries()) {
+    const newest = await newestDelta(log, topic, partition, range);
+    const taught = newest?.models({ intern: () => 0 }) ?? [];
     const [first] = taught;
-    if (first === undefined) continue;
-    return {
-      extractor: first.extractor,
-      models: taught.map(({ name, kind }, index) => ({
-        name,
-        kind,
-        role: index === 0 ? 'champion' : 'challenger',
-      })),
-    };
+    if (first !== undefined) return { extractor: first.extractor, models: specsOf(taught) };
+  }
+  if (snapshotsTopic !== undefined) {
+    const snapshots = new SnapshotTopic(log, snapshotsTopic);
+    await snapshots.refresh();
+    const header = snapshots.whole({ kind: 'sums' })[0]?.header;
+    if (header !== undefined)
+      return { extractor: header.extractor, models: specsOf(header.models) };
   }
   throw new ValenceError(
     'NOT_FOUND',
     `nothing was learned yet: topic ${topic} of ${log.url} is empty; run 'valence subscribe' first`,
   );
+}
+
+/** Backwards in growing steps: the last records may mark claims, and offsets may hold no record. */
+async function newestDelta(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  { start, end }: { readonly start: number; readonly end: number },
+): Promise<ReadDelta | undefined> {
+  let until = end;
+  for (let back = 1; until > start; back *= 4) {
+    const from = Math.max(start, end - back);
+    let newest: ReadDelta | undefined;
+    for await (const { delta } of readDeltas(log, topic, partition, { from, until }))
+      newest = delta;
+    if (newest !== undefined) return newest;
+    until = from;
+  }
+  return undefined;
+}
+
+function specsOf(
+  models: readonly { readonly name: string; readonly kind: string }[],
+): readonly ModelSpec[] {
+  return models.map(({ name, kind }, index) => ({
+    name,
+    kind,
+    role: index === 0 ? 'champion' : 'challenger',
+  }));
 }
 
 /**

@@ -17,7 +17,7 @@ import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
 import { CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
 import { recordsBetween } from './topic-cursor.ts';
-import { isBeginning, isEmpty, specsOf, type Spec } from './verify-view.ts';
+import { isEmpty, isSeed, specsOf, type Spec } from './verify-view.ts';
 
 export interface RebuildOptions extends Omit<OwnAllOptions, 'topics' | 'partitions'> {
   /** As the subscribers had them: models, tokenizer and settings. */
@@ -181,7 +181,7 @@ class Rebuild {
       const delta = key === null && value !== null ? readable(value) : undefined;
       if (value === null || delta === undefined) continue;
       this.#compare(specsOf(value));
-      const begins = isBeginning(delta);
+      const begins = isSeed(delta);
       return {
         end,
         genesis: begins || start === 0 ? delta.from : undefined,

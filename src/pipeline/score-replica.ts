@@ -13,9 +13,10 @@ import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts'
 import { pause } from '../ports/pause.ts';
 import { deadLetterHeaders, topicNames, type TopicNames } from '../../topics/index.ts';
 import { ClassRules, DEFAULT_LABELS, type ClassOptions } from './classes.ts';
-import { ModelFollower } from './follower.ts';
+import type { ModelFollower } from './follower.ts';
 import { newestModels } from './inspect.ts';
 import { prepareTopics, requireOthers } from './replica-topics.ts';
+import { restoreSums } from './restore.ts';
 import { ResultRecords, type Output } from './result-records.ts';
 import { readSourceRecord, refusalError, type Refusal, type TextInput } from './source-record.ts';
 import { analyzerOf, PipelineState, unknownModel } from './state.ts';
@@ -85,14 +86,15 @@ export function scorerGroup(pipeline: string, source: string): string {
  * Runs a replica until `signal` aborts, the end is reached (`untilEnd`), or an error that another claim cannot mend.
  *
  * @throws CONFIG_INVALID a topic is the pipeline's own; TOPIC_MISMATCH; NOT_FOUND `untilEnd`, and nothing was learned yet;
- * SOURCE_TRUNCATED the source was made again; DELTA_GAP, DELTA_CORRUPT, MODEL_MISMATCH the model topic cannot be followed
+ * SOURCE_TRUNCATED the source was made again; DELTA_GAP, DELTA_CORRUPT, SNAPSHOT_CORRUPT, MODEL_MISMATCH the model cannot be
+ * had, or not be followed
  */
 export async function runScoreReplica(options: ScoreReplicaOptions): Promise<ScoreReplicaSummary> {
   const { log, pipeline, source, results, dlq = `${results}.dlq` } = options;
   const topics = { ...topicNames(pipeline, options.topics), source, results, dlq };
   await requireOthers(log, pipeline, topics);
   await prepareTopics(log, topics, options.partitions ?? 1);
-  const model = await firstModel(options, topics.model);
+  const model = await firstModel(options, topics);
   const description = await log.describeTopic(source);
   const ranges = description?.partitions ?? [];
   if (model === undefined) return { ...NOTHING, positions: ranges.map(() => undefined) };
@@ -349,18 +351,21 @@ const NONE: ReadonlySet<number> = new Set();
 /** The model as it is now; waits until there is one. Undefined: told to stop before. */
 async function firstModel(
   { log, pipeline, classes, untilEnd = false, signal, onEvent }: ScoreReplicaOptions,
-  topic: string,
+  topics: TopicNames,
 ): Promise<Model | undefined> {
   const declared = classes?.declared ?? DEFAULT_LABELS;
+  const topic = topics.model;
   const stop = signal ?? new AbortController().signal;
   for (let waited = false; !stop.aborted; waited = true) {
     try {
       const ranges = (await log.describeTopic(topic))?.partitions ?? [];
-      const { models, extractor } = await newestModels(log, topic, ranges);
+      const { snapshots } = topics;
+      const { models, extractor } = await newestModels(log, topic, ranges, snapshots);
       const analyzer = analyzerOf(extractor);
       const partitions = ranges.length;
       const state = new PipelineState({ pipeline, models, declared, analyzer, partitions });
-      return { state, follower: new ModelFollower(log, topic, state) };
+      const { follower } = await restoreSums({ log, topics, state });
+      return { state, follower };
     } catch (error) {
       if (!isValenceError(error) || error.code !== 'NOT_FOUND' || untilEnd) throw error;
     }

@@ -248,9 +248,7 @@ function readHeader(value: Uint8Array): SnapshotHeader | undefined {
 /** Undefined: no chunk of this version. */
 function headOf(
   value: Uint8Array,
-):
-  | { readonly sequence: number; readonly chunk: number; readonly content: Uint8Array }
-  | undefined {
+): { readonly sequence: number; readonly chunk: number; readonly content: Uint8Array } | undefined {
   if (value[0] !== MAGIC_V || value[1] !== MAGIC_S || value[2] !== VERSION) return undefined;
   try {
     const reader = new ByteReader(value.subarray(3));

@@ -95,7 +95,7 @@ export class PipelineState {
     if (position !== undefined && delta.from !== position) {
       throw new ValenceError(
         'DELTA_GAP',
-        `the model topic jumps from source offset ${position} to ${delta.from}; rebuild the model from the source topic, or use another --pipeline`,
+        `the model topic jumps from source offset ${position} to ${delta.from}; make the model again from the source topic with 'valence model rebuild', or use another --pipeline`,
         { partition, expected: position, got: delta.from },
       );
     }

@@ -1,9 +1,9 @@
 /**
  * The subscriber: claims source partitions, folds them and commits, until it is told to stop.
  *
- *   claim ─► catch up with the model topic to the fence ─► loop: read ─► stage ─► transact ─┬─► commit
- *                ▲                                                                          │
- *                └──────────────── roll back, claim again ◄── fenced, or outcome unknown ◄──┘
+ *   claim ─► snapshot, then deltas up to the fence ─► loop: read ─► stage ─► transact ─┬─► commit ─► a piece of a snapshot, if due
+ *                ▲                                                                     │
+ *                └──────────── roll back, claim again ◄── fenced, or outcome unknown ◄─┘
  *
  * A chunk is what has arrived, at most 500 records: large under load, one record when idle, with no timer in between.
  */
@@ -15,7 +15,9 @@ import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
 import { crashPoint } from '../crash-point.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from './fold.ts';
-import { ModelFollower, readDeltas } from './follower.ts';
+import { REBUILD } from './follower.ts';
+import { restorePartition, restoreSums, type Restored } from './restore.ts';
+import { SnapshotTaker, type SnapshotContext, type SnapshotEvent } from './snapshot-taker.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
 
 /** What the subscriber tells of its work; for logs, health and live views. */
@@ -42,14 +44,7 @@ export type SubscriberEvent =
       readonly position: number;
       readonly end: number;
     }
-  | {
-      /** A snapshot was written (and read back). `kind`: the merged sums, or the carry of a partition. */
-      readonly type: 'snapshot';
-      readonly kind: 'sums' | 'carry';
-      readonly partition: number;
-      readonly bytes: number;
-      readonly durationMs: number;
-    }
+  | SnapshotEvent
   | {
       /** The log confirmed that this member of the group is alive. */
       readonly type: 'heartbeat';
@@ -78,6 +73,10 @@ export interface SubscriberOptions {
   readonly fold?: Partial<Omit<FoldOptions, 'topics' | 'classes'>>;
   /** Partitions of topics that have to be created. Default 1. */
   readonly partitions?: number;
+  /** KiB of deltas between two snapshots, at least. Default 16,384. */
+  readonly snapshotEvery?: number;
+  /** Never delete deltas that snapshots hold. Default false. */
+  readonly keepDeltas?: boolean;
   /** End when every partition's position, by whomever, has reached the end that it had at the start. */
   readonly untilEnd?: boolean;
   readonly signal?: AbortSignal;
@@ -95,6 +94,11 @@ export interface SubscriberSummary {
 }
 
 export const CHUNK_RECORDS = 500;
+const SNAPSHOT_EVERY_KIB = 16_384;
+/** How long a stop waits for a snapshot that was begun, ms. */
+const FINISH_MS = 3000;
+/** How often the model topic is looked at besides, so that one who has nothing to do is ready to take over, ms. */
+const FOLLOW_MS = 1000;
 const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
@@ -113,12 +117,26 @@ export function subscriberGroup(pipeline: string): string {
 /**
  * Runs a subscriber until `signal` aborts, the end is reached (`untilEnd`), or an error that another claim cannot mend.
  *
- * @throws CONFIG_INVALID, TOPIC_MISMATCH before anything is started; MODEL_MISMATCH, DELTA_GAP, DELTA_CORRUPT,
+ * @throws CONFIG_INVALID, TOPIC_MISMATCH before anything is started; MODEL_MISMATCH, DELTA_GAP, DELTA_CORRUPT, SNAPSHOT_CORRUPT,
  * SOURCE_TRUNCATED: the state is in doubt, nothing more was learned
  */
 export async function runSubscriber(options: SubscriberOptions): Promise<SubscriberSummary> {
-  const subscriber = await Subscriber.open(options);
-  return subscriber.run();
+  const totals = { records: 0, predictions: 0, outcomes: 0, deadLetters: 0 };
+  for (;;) {
+    const subscriber = await Subscriber.open(options, totals);
+    try {
+      return await subscriber.run();
+    } catch (error) {
+      // It slept while snapshots and trims went on: a new one begins with the newest snapshot.
+      if (!isBehind(error) || options.signal?.aborted === true) throw error;
+    }
+  }
+}
+
+type Totals = { -readonly [K in keyof Omit<SubscriberSummary, 'positions'>]: number };
+
+function isBehind(error: unknown): boolean {
+  return isValenceError(error) && error.code === 'DELTA_GAP' && error.fields['behind'] === true;
 }
 
 class Subscriber {
@@ -127,15 +145,22 @@ class Subscriber {
   readonly #topics: TopicNames;
   readonly #foldOptions: FoldOptions;
   readonly #state: PipelineState;
-  readonly #follower: ModelFollower;
+  readonly #restored: Restored;
+  readonly #snapshots: SnapshotContext;
   /** Source ranges at the start, by partition. */
   readonly #targets: readonly { readonly start: number; readonly end: number }[];
   readonly #owned = new Set<number>();
   readonly #stop = new AbortController();
-  readonly #totals = { records: 0, predictions: 0, outcomes: 0, deadLetters: 0 };
+  readonly #totals: Totals;
   readonly #now: () => number;
+  /** By partition: source offset below which nothing is left to fold, at or behind the position: offsets may hold no record. */
+  readonly #passed: number[] = [];
+  /** By partition of others: the position at which the source was last asked for more. */
+  readonly #asked: (number | undefined)[] = [];
+  /** By partition: records of a chunk, fewer than usual after one that was too large for the log. */
+  readonly #chunkRecords = new Map<number, number>();
 
-  static async open(options: SubscriberOptions): Promise<Subscriber> {
+  static async open(options: SubscriberOptions, totals: Totals): Promise<Subscriber> {
     const topics = topicNames(options.pipeline, options.topics);
     await options.log.ensureTopics(topicSpecs(topics, options.partitions ?? 1));
     const source = await options.log.describeTopic(topics.source);
@@ -149,13 +174,25 @@ class Subscriber {
         );
       }
     }
-    return new Subscriber(options, topics, source?.partitions ?? []);
+    const targets = source?.partitions ?? [];
+    const state = new PipelineState({
+      pipeline: options.pipeline,
+      models: options.models ?? [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
+      declared: options.classes?.declared ?? DEFAULT_LABELS,
+      analyzer: options.analyzer ?? 'river',
+      partitions: targets.length,
+    });
+    const restored = await restoreSums({ log: options.log, topics, state });
+    return new Subscriber(options, totals, topics, targets, state, restored);
   }
 
   private constructor(
     options: SubscriberOptions,
+    totals: Totals,
     topics: TopicNames,
     targets: readonly { readonly start: number; readonly end: number }[],
+    state: PipelineState,
+    restored: Restored,
   ) {
     const declared = options.classes?.declared ?? DEFAULT_LABELS;
     this.#options = options;
@@ -169,14 +206,23 @@ class Subscriber {
       topics,
       classes: new ClassRules({ ...options.classes, declared }),
     };
-    this.#state = new PipelineState({
-      pipeline: options.pipeline,
-      models: options.models ?? [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
-      declared,
-      analyzer: options.analyzer ?? 'river',
-      partitions: targets.length,
-    });
-    this.#follower = new ModelFollower(options.log, topics.model, this.#state);
+    this.#totals = totals;
+    this.#state = state;
+    this.#restored = restored;
+    const { log, pipeline, snapshotEvery = SNAPSHOT_EVERY_KIB, keepDeltas = false } = options;
+    this.#snapshots = {
+      everyBytes: snapshotEvery * 1024,
+      keepDeltas,
+      log,
+      pipeline,
+      topics,
+      state,
+      ...restored,
+      owned: this.#owned,
+      onEvent: (event) => options.onEvent?.(event),
+      now: this.#now,
+      warned: new Set(),
+    };
   }
 
   async run(): Promise<SubscriberSummary> {
@@ -186,10 +232,12 @@ class Subscriber {
     if (signal?.aborted === true) stop();
     let failed: { readonly error: unknown } | undefined;
     const watch = this.#options.untilEnd === true ? this.#watchEnd() : Promise.resolve();
-    const besides = Promise.all([watch, this.#retainNowAndThen()]).catch((error: unknown) => {
-      failed ??= { error };
-      stop();
-    });
+    const besides = Promise.all([watch, this.#retainNowAndThen(), this.#followNowAndThen()]).catch(
+      (error: unknown) => {
+        failed ??= { error };
+        stop();
+      },
+    );
     try {
       await this.#log.own(
         {
@@ -225,6 +273,19 @@ class Subscriber {
     }
   }
 
+  /** Others' deltas are taken in as they come, also where nothing is folded: a standby has little to read when it takes over. */
+  async #followNowAndThen(): Promise<void> {
+    for (;;) {
+      await pause(FOLLOW_MS, this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
+      try {
+        await this.#restored.follower.catchUpOthers(this.#owned);
+      } catch (error) {
+        if (!isValenceError(error) || error.recovery !== 'retry') throw error;
+      }
+    }
+  }
+
   async #retain(): Promise<void> {
     try {
       await this.#log.retain(Date.now());
@@ -240,30 +301,40 @@ class Subscriber {
     this.#owned.add(partition);
     try {
       const fold = await this.#restore(owned);
+      const taker = new SnapshotTaker(this.#snapshots, owned, fold);
       let idle = false;
       while (!owned.signal.aborted) {
-        const from = this.#state.positions[partition] ?? 0;
+        const position = this.#state.positions[partition] ?? 0;
+        const isWaiting = !taker.isWriting && this.#options.untilEnd !== true;
         const batch = await owned.next({
-          from,
-          maxRecords: CHUNK_RECORDS,
+          from: Math.max(position, this.#passed[partition] ?? 0),
+          maxRecords: this.#chunkRecords.get(partition) ?? CHUNK_RECORDS,
           maxBytes: CHUNK_BYTES,
-          waitMs: idle ? IDLE_MS * 10 : this.#options.untilEnd === true ? 0 : IDLE_MS,
+          waitMs: !taker.isWriting && idle ? IDLE_MS * 10 : isWaiting ? IDLE_MS : 0,
         });
+        if (batch.records.length > 0) await this.#chunk(owned, fold, batch.records, batch.end);
+        this.#passed[partition] = batch.next;
         if (batch.records.length > 0) {
-          await this.#chunk(owned, fold, batch.records, batch.end);
           idle = false;
-        } else if (!idle && !owned.signal.aborted && !this.#stop.signal.aborted) {
+        } else if (!idle && !taker.isWriting && !this.#isStopped(owned)) {
           idle = true;
           await reportIdle(owned, fold);
-          this.#options.onEvent?.({ type: 'idle', partition, position: from, end: batch.end });
-          if (this.#options.untilEnd === true) this.#reached();
+          this.#options.onEvent?.({ type: 'idle', partition, position, end: batch.end });
+          if (this.#options.untilEnd === true) this.#stopAtEnd();
         }
+        if (!this.#isStopped(owned)) await taker.step();
       }
+      if (!this.#stop.signal.aborted) return;
       // Told to stop: the figures end with what was folded, and not up to `metricsEvery` records before.
-      if (this.#stop.signal.aborted) await reportIdle(owned, fold);
+      await reportIdle(owned, fold);
+      await taker.finish(FINISH_MS);
     } finally {
       this.#owned.delete(partition);
     }
+  }
+
+  #isStopped(owned: OwnedPartition): boolean {
+    return owned.signal.aborted || this.#stop.signal.aborted;
   }
 
   async #chunk(
@@ -275,7 +346,7 @@ class Subscriber {
     const { partition, epoch } = owned;
     const started = this.#now();
     // The view is frozen here: what others commit from now on waits for the next chunk.
-    await this.#follower.catchUpOthers(this.#owned);
+    await this.#restored.follower.catchUpOthers(this.#owned);
     const from = this.#state.positions[partition] ?? 0;
     const chunk = fold.stage(records, from, epoch);
     crashPoint('staged');
@@ -283,10 +354,11 @@ class Subscriber {
       await owned.transact({ records: chunk.outputs, position: chunk.to });
     } catch (error) {
       fold.rollback();
-      throw error;
+      throw this.#smaller(partition, records.length, error);
     }
     crashPoint('committed');
     fold.commit(chunk);
+    this.#chunkRecords.delete(partition);
     crashPoint('merged');
     const { predictions, outcomes, deadLetters } = chunk;
     this.#totals.records += records.length;
@@ -313,30 +385,16 @@ class Subscriber {
     const { partition } = owned;
     const started = this.#now();
     const fold = new PartitionFold(this.#state, partition, this.#foldOptions);
-    // From the first delta, whatever the follower has read: the carry needs the events of all.
-    const state = this.#state;
-    const until = owned.fence;
-    for await (const { delta } of readDeltas(this.#log, this.#topics.model, partition, {
-      from: 0,
-      until,
-      state,
-    })) {
-      state.apply(delta);
-      fold.replay(delta);
-    }
-    await this.#follower.catchUpOthers(this.#owned);
+    const { follower } = this.#restored;
+    const subject = { log: this.#log, topics: this.#topics, state: this.#state };
+    await restorePartition({ ...subject, ...this.#restored }, fold, owned.fence);
+    await follower.catchUpOthers(this.#owned);
     const source = await this.#log.describeTopic(this.#topics.source);
     const range = source?.partitions[partition] ?? { start: 0, end: 0 };
     const position = (this.#state.positions[partition] ??= range.start);
-    if (range.start > position || range.end < position) {
-      throw new ValenceError(
-        'SOURCE_TRUNCATED',
-        range.start > position
-          ? `${range.start - position} records of ${this.#topics.source}/${partition} were deleted before they were folded; use another --pipeline to begin anew`
-          : `${this.#topics.source}/${partition} ends at ${range.end}, before the position ${position}: the topic was made again; use another --pipeline`,
-        { partition, position, start: range.start, end: range.end },
-      );
-    }
+    follower.seek(partition, follower.next(partition));
+    this.#passed[partition] = position;
+    this.#checkPosition(owned, position, range);
     fold.resume(await this.#reported(partition), await this.#last(partition, position));
     this.#options.onEvent?.({
       type: 'restored',
@@ -345,6 +403,50 @@ class Subscriber {
       durationMs: this.#now() - started,
     });
     return fold;
+  }
+
+  /**
+   * @throws SOURCE_TRUNCATED the source no longer has what comes next; DELTA_GAP others folded further than the deltas tell
+   */
+  #checkPosition(
+    { partition, committed }: OwnedPartition,
+    position: number,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): void {
+    const { source, model } = this.#topics;
+    if (start > position || end < position) {
+      throw new ValenceError(
+        'SOURCE_TRUNCATED',
+        start > position
+          ? `${start - position} records of ${source}/${partition} were deleted before they were folded, and cannot be learned any more; keep them for longer, ` +
+              `and begin anew with what is left: 'valence model rebuild', or another --pipeline`
+          : `${source}/${partition} ends at ${end}, before the position ${position}: the topic was made again; use another --pipeline`,
+        { partition, position, start, end },
+      );
+    }
+    if (committed !== undefined && committed > position) {
+      throw new ValenceError(
+        'DELTA_GAP',
+        `${source}/${partition} was folded up to offset ${committed}, but ${model} tells only what was learned up to ${position}: deltas were lost; ${REBUILD}`,
+        { partition, position, committed },
+      );
+    }
+  }
+
+  /** Folds fewer records at once after a transaction that was too large for the log. @returns the error to leave the claim with */
+  #smaller(partition: number, records: number, error: unknown): unknown {
+    if (!isValenceError(error) || error.code !== 'CHUNK_TOO_LARGE') return error;
+    if (records > 1) {
+      this.#chunkRecords.set(partition, Math.floor(records / 2));
+      return error;
+    }
+    return new ValenceError(
+      'TOPIC_MISMATCH',
+      `what one record of ${this.#topics.source}/${partition} gives is larger than the log takes; raise max.message.bytes of ${this.#topics.results}, ` +
+        `${this.#topics.model} and ${this.#topics.dlq}`,
+      { partition },
+      { cause: error },
+    );
   }
 
   /** By model: scored records in the newest metrics record among the last results of the partition. */
@@ -395,16 +497,37 @@ class Subscriber {
   /** `untilEnd`: waits for partitions that others serve. */
   async #watchEnd(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await this.#follower.catchUpOthers(this.#owned);
-      if (this.#reached()) return;
+      await this.#restored.follower.catchUpOthers(this.#owned);
+      for (const partition of this.#targets.keys())
+        if (!this.#owned.has(partition)) await this.#askForMore(partition);
+      if (this.#stopAtEnd()) return;
       await pause(WATCH_MS, this.#stop.signal);
     }
   }
 
-  #reached(): boolean {
-    const done = this.#targets.every(
-      ({ start, end }, p) => (this.#state.positions[p] ?? start) >= end,
-    );
+  /**
+   * Offsets up to the end may hold no record, so that no position ever gets there. The answer holds as long as the position: what
+   * was there is there.
+   */
+  async #askForMore(partition: number): Promise<void> {
+    const { start, end } = this.#targets[partition] ?? { start: 0, end: 0 };
+    const position = this.#state.positions[partition] ?? start;
+    if (position >= end || this.#asked[partition] === position) return;
+    const batch = await this.#log.read(this.#topics.source, partition, {
+      from: position,
+      maxRecords: 1,
+    });
+    const next = batch.records[0]?.offset ?? batch.next;
+    this.#asked[partition] = position;
+    this.#passed[partition] = Math.max(this.#passed[partition] ?? 0, next);
+  }
+
+  /** `untilEnd`: stops when nothing is left below the ends. */
+  #stopAtEnd(): boolean {
+    const done = this.#targets.every(({ start, end }, p) => {
+      const position = this.#state.positions[p] ?? start;
+      return Math.max(position, this.#passed[p] ?? 0) >= end;
+    });
     if (done) this.#stop.abort();
     return done;
   }

@@ -88,7 +88,8 @@ export function decodeSums(
     ids[at] = extractor.internUnits(reader.units, 0, length);
   }
   const models: { name: string; delta: ModelDelta }[] = [];
-  while (reader.remaining > 0) models.push({ name: reader.string(), delta: decodeModel(reader, ids) });
+  while (reader.remaining > 0)
+    models.push({ name: reader.string(), delta: decodeModel(reader, ids) });
   return models;
 }
 

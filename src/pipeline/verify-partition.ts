@@ -4,17 +4,18 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { LogRecord } from '../ports/event-log.ts';
-import { readDelta, type ReadDelta } from './delta.ts';
+import { isBeginning, readDelta, type ReadDelta } from './delta.ts';
 import { deltaDifference, sameBytes } from './difference.ts';
 import type { StagedChunk } from './fold.ts';
 import { deadLettersOf, resultsOf } from './output-identity.ts';
 import type { Output } from './result-records.ts';
 import { TopicCursor } from './topic-cursor.ts';
+import type { RestorePoints } from './restore-points.ts';
 import { OutputVerifier } from './verify-outputs.ts';
 import {
   deltaCursor,
-  isBeginning,
   isEmpty,
+  isSeed,
   sameSpecs,
   specsOf,
   View,
@@ -69,6 +70,7 @@ export class PartitionVerifier {
   readonly #source: TopicCursor;
   /** First offset that the source topic still has. */
   readonly #sourceStart: number;
+  #points: RestorePoints | undefined;
   #view: View | undefined;
   #head: Head | undefined;
   /** A chunk was folded, so that no delta may begin a model any more. */
@@ -105,23 +107,35 @@ export class PartitionVerifier {
   /**
    * Looks at the beginning of the model topic.
    *
-   * @throws DELTA_GAP it is gone
+   * @returns false: it is gone, so that `startFrom` is needed
    */
-  async open(): Promise<void> {
+  async open(): Promise<boolean> {
     const first = await this.next();
-    if (first !== undefined && 'problem' in first) return;
+    if (first !== undefined && 'problem' in first) return true;
     if (first !== undefined) this.#genesis = first.delta.from;
-    if (!this.#own.lost) return;
-    if (first !== undefined && isBeginning(first.delta)) {
-      this.#own.lost = false;
+    if (first !== undefined && isBeginning(first.delta)) this.#own.lost = false;
+    return !this.#own.lost;
+  }
+
+  /**
+   * Where to begin, when the model topic of some partition no longer has its first deltas.
+   *
+   * @throws DELTA_GAP there is no such place
+   */
+  async startFrom(points: RestorePoints | undefined): Promise<void> {
+    this.#points = points;
+    const carry = points?.carries.get(this.partition);
+    if (points !== undefined && (!this.#own.lost || carry !== undefined)) {
+      // What was written before the first delta that is left.
+      await this.results.pass(this.#genesis);
+      await this.deadLetters.pass(this.#genesis);
       return;
     }
     const { topic } = this.#own;
-    const before = first === undefined ? '' : ` before source offset ${first.delta.from}`;
     throw new ValenceError(
       'DELTA_GAP',
-      `nothing of partition ${this.partition}${before} can be verified: the first deltas of ${topic} are deleted; for audits run subscribers with --keep-deltas`,
-      { partition: this.partition, from: first?.delta.from },
+      `nothing of partition ${this.partition} can be verified: the first deltas of ${topic} are deleted, and no snapshot stands in for them; for audits run subscribers with --keep-deltas`,
+      { partition: this.partition },
     );
   }
 
@@ -155,12 +169,13 @@ export class PartitionVerifier {
   /** Recomputes the delta that `next` gave. */
   async step(head: Head): Promise<Difference | undefined> {
     const { delta } = head;
-    this.#view ??= this.#newView(specsOf(head.bytes));
-    const wrongView = await this.#lookAround(this.#view, head);
+    const view = (this.#view ??= this.#newView(specsOf(head.bytes)));
+    const wrongView = await this.#lookAround(view, head);
     if (wrongView !== undefined) return wrongView;
-    const difference = this.#isGiven(delta)
-      ? await this.#trust(this.#view, head)
-      : await this.#recompute(this.#view, head);
+    const difference =
+      this.#isGiven(delta) || view.precedes(delta)
+        ? await this.#trust(view, head)
+        : await this.#recompute(view, head);
     if (difference !== undefined) return difference;
     this.#begun ||= delta.from < delta.to;
     this.position = delta.to;
@@ -237,7 +252,8 @@ export class PartitionVerifier {
   /** Brings the other partitions to where the delta's owner had them. */
   async #lookAround(view: View, head: Head): Promise<Difference | undefined> {
     for (const [q, position] of head.delta.seen.entries()) {
-      if (q === this.partition) continue;
+      const floor = view.floorOf(q);
+      if (q === this.partition || (floor !== undefined && (position ?? -1) < floor)) continue;
       const reached = await view.advance(q, position);
       if (reached === position) continue;
       const [expected, found] = [String(reached ?? 'nothing'), String(position ?? 'nothing')];
@@ -255,9 +271,8 @@ export class PartitionVerifier {
   async #trust(view: View, { delta, bytes }: Head): Promise<undefined> {
     const specs = specsOf(bytes);
     const fitting = sameSpecs(view.specs, specs) ? view : await this.#reopen(specs, delta.seen);
-    fitting.state.apply(delta);
-    fitting.fold.replay(delta);
-    if (isBeginning(delta) && isEmpty(bytes)) {
+    fitting.accept(delta);
+    if (isSeed(delta) && isEmpty(bytes)) {
       this.#rebuilt = delta.epoch;
       return;
     }
@@ -369,16 +384,15 @@ export class PartitionVerifier {
   }
 
   #newView(specs: readonly Spec[]): View {
-    return new View(this.#options, this.partition, specs, this.#untils);
+    return new View(this.#options, this.partition, specs, this.#untils, this.#points);
   }
 
   /** A view with other models, as the owner had that ran them first: it replays the partition from its beginning. */
   async #reopen(specs: readonly Spec[], seen: readonly (number | undefined)[]): Promise<View> {
     const view = this.#newView(specs);
-    for (const [q, position] of seen.entries()) {
-      if (q === this.partition) await view.replay(this.position);
-      else await view.advance(q, position);
-    }
+    if (this.position !== undefined) await view.replay(this.position);
+    for (const [q, position] of seen.entries())
+      if (q !== this.partition) await view.advance(q, position);
     this.#view = view;
     return view;
   }

@@ -5,6 +5,7 @@
 import type { EventLog } from '../ports/event-log.ts';
 import { readDelta, type Delta, type ReadDelta } from './delta.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
+import { carryOf, type RestorePoints } from './restore-points.ts';
 import { analyzerOf, PipelineState, type ModelSpec } from './state.ts';
 import { TopicCursor } from './topic-cursor.ts';
 
@@ -30,12 +31,17 @@ export class View {
   /** By partition: the delta that was read and does not belong to the view yet. */
   readonly #waiting: (ReadDelta | undefined)[] = [];
   readonly #applied = new Set<number>();
+  /** By partition: position that the sums began with; nothing before it can be seen apart. */
+  readonly #floors: readonly (number | undefined)[];
+  /** Position that the carry began with. */
+  readonly #carried: number | undefined;
 
   constructor(
     { log, pipeline, fold }: VerifySubject,
     partition: number,
     specs: readonly Spec[],
     untils: readonly number[],
+    points: RestorePoints | undefined,
   ) {
     this.specs = specs;
     this.#partition = partition;
@@ -47,7 +53,37 @@ export class View {
       partitions: untils.length,
     });
     this.fold = new PartitionFold(this.state, partition, fold);
-    this.#deltas = untils.map((_, q) => deltaCursor(log, fold.topics.model, q, untils));
+    const carry = points?.carries.get(partition);
+    if (points !== undefined) this.state.restore(points.sums.header, points.sums.content);
+    if (carry !== undefined) this.fold.revive(carryOf(carry, this.state));
+    this.#floors = [...this.state.positions];
+    this.#carried = carry?.header.position ?? undefined;
+    for (const [q, floor] of this.#floors.entries()) if (floor !== undefined) this.#applied.add(q);
+    this.#deltas = untils.map((_, q) => {
+      const known = q === partition ? 0 : (points?.sums.header.partitions[q]?.model ?? 0);
+      return deltaCursor(log, fold.topics.model, q, untils, known);
+    });
+  }
+
+  /** The first position of another partition that can be told apart; undefined: all can. */
+  floorOf(q: number): number | undefined {
+    return this.#floors[q];
+  }
+
+  /** A delta whose owner stood somewhere before this view began. */
+  precedes({ from, seen }: ReadDelta): boolean {
+    const { length } = this.#floors;
+    const begins = Math.max(this.#floors[this.#partition] ?? 0, this.#carried ?? 0);
+    if (from < begins) return true;
+    for (let q = 0; q < length; q++)
+      if (q !== this.#partition && (seen[q] ?? -1) < (this.#floors[q] ?? -1)) return true;
+    return false;
+  }
+
+  /** Takes in a delta of the own partition as a new owner does. */
+  accept(delta: ReadDelta): void {
+    this.state.apply(delta);
+    if (delta.to > (this.#carried ?? -1)) this.fold.replay(delta);
   }
 
   /**
@@ -63,21 +99,27 @@ export class View {
       return positions[q];
     }
     if (!this.#applied.has(q)) positions[q] = undefined;
-    await this.#take(q, position, (delta) => this.state.apply(delta));
+    await this.#take(q, position);
     // Nothing of it is folded yet: it stands at its beginning.
     if (!this.#applied.has(q)) positions[q] = this.#waiting[q]?.from ?? position;
     return positions[q];
   }
 
-  /** Takes in the own deltas up to a position, as a new owner does. */
-  async replay(position: number | undefined): Promise<void> {
-    await this.#take(this.#partition, position ?? -1, (delta) => {
-      this.state.apply(delta);
-      this.fold.replay(delta);
-    });
+  /** Takes in the own deltas up to a position, which is the end of one. */
+  async replay(position: number): Promise<void> {
+    const cursor = this.#deltas[this.#partition];
+    if (cursor === undefined) return;
+    for (let at = -1; at < position;) {
+      const record = cursor.head ?? (await cursor.peek());
+      if (record?.value === undefined || record.value === null) return;
+      const delta = readDelta(record.value);
+      at = delta.to;
+      this.accept(delta);
+      cursor.skip();
+    }
   }
 
-  async #take(q: number, position: number, take: (delta: ReadDelta) => void): Promise<void> {
+  async #take(q: number, position: number): Promise<void> {
     const cursor = this.#deltas[q];
     if (cursor === undefined) return;
     // Never further: the next delta is nobody's yet, and may be damaged.
@@ -86,7 +128,7 @@ export class View {
       if (record?.value === undefined || record.value === null) return;
       const delta = (this.#waiting[q] ??= readDelta(record.value));
       if (delta.to > position) return;
-      take(delta);
+      this.state.apply(delta);
       this.#applied.add(q);
       this.#waiting[q] = undefined;
       cursor.skip();
@@ -100,15 +142,17 @@ export function deltaCursor(
   topic: string,
   partition: number,
   untils: readonly number[],
+  from = 0,
 ): TopicCursor {
   return new TopicCursor(log, topic, partition, {
+    from,
     until: untils[partition] ?? 0,
     accepts: ({ key, value }) => key === null && value !== null,
   });
 }
 
 /** A delta that covers no source record begins a model: an imported one, or one that was rebuilt. */
-export function isBeginning({ from, to }: ReadDelta): boolean {
+export function isSeed({ from, to }: ReadDelta): boolean {
   return from === to;
 }
 

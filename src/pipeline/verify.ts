@@ -16,6 +16,7 @@
  */
 import { ValenceError } from '../errors.ts';
 import type { ReadDelta } from './delta.ts';
+import { oldestPoints } from './restore-points.ts';
 import { PartitionVerifier, type Difference } from './verify-partition.ts';
 import type { VerifySubject } from './verify-view.ts';
 
@@ -72,7 +73,13 @@ export async function verify(options: VerifyOptions): Promise<Verified | Refuted
   const run = await VerifyRun.open(options, ends);
   const difference = await run.all();
   if (difference === 'aborted') return undefined;
-  return difference === undefined ? run.verified() : { verified: false, pipeline, ...difference };
+  if (difference !== undefined) return { verified: false, pipeline, ...difference };
+  const verified = await run.verified();
+  if (verified.deltas > 0) return verified;
+  throw new ValenceError(
+    'DELTA_GAP',
+    `nothing can be verified: ${topics.model} has no deltas (any more); for audits run subscribers with --keep-deltas`,
+  );
 }
 
 class VerifyRun {
@@ -87,12 +94,17 @@ class VerifyRun {
     // Read again: a delta below the first ends may have seen what lies behind them in another partition.
     const model = await log.describeTopic(fold.topics.model);
     const viewers: PartitionVerifier[] = [];
+    const headless: number[] = [];
     for (const partition of ends.keys()) {
       const start = source?.partitions[partition]?.start ?? 0;
       const untils = model?.partitions.map(({ end }) => end) ?? [];
       const viewer = new PartitionVerifier(options, partition, start, untils);
-      await viewer.open();
+      if (!(await viewer.open())) headless.push(partition);
       viewers.push(viewer);
+    }
+    if (headless.length > 0) {
+      const points = await oldestPoints(log, fold.topics, headless);
+      for (const viewer of viewers) await viewer.startFrom(points);
     }
     return new VerifyRun(options, viewers, ends);
   }

@@ -197,6 +197,18 @@ describeKafka('the driver on a real broker', ({ brokers }) => {
     expect((await readAll(topic, 0)).ours[0]).toBe('latest');
   }, 90_000);
 
+  test.each(['gzip', 'snappy'])('batches that the broker packs with %s are read', async (codec) => {
+    const topic = await topicWith({ 'compression.type': codec });
+    const writer = await producer({ idempotent: true });
+    // More than one block of Java's stream, with what repeats and what does not.
+    const values = Array.from({ length: 600 }, (_, i) => `${i} ${'over and over '.repeat(i % 40)}`);
+    await writer.send({ topic, messages: values.map((value) => message(value)) });
+    const broker = await leader(await connected(topic), topic);
+    const fetched = await fetchFrom(broker, topic, 0);
+    expect(fetched.batches.readInt16BE(21) & 7).toBe(codec === 'gzip' ? 1 : 2);
+    expect(read(fetched, 0)).toEqual({ values, next: 600 });
+  });
+
   test('resets of all connections under load lose no answer, and the client goes on', async () => {
     const topic = await topicWith();
     const spy = new Spy();

@@ -68,7 +68,10 @@ export function describeOwners(given: () => LogPair): void {
       const topics = await freshTopics(first);
       await put(first, topics.source, 'a');
       const claims: OwnedPartition[] = [];
-      for (const log of [first, second, first]) {
+      // A log may keep marks of its own in the fence topic; they have keys.
+      const deltas = async (log: EventLog) =>
+        (await readAll(log, topics.model)).filter(({ key }) => key === null);
+      for (const [index, log] of [first, second, first].entries()) {
         const owner = startOwner(log, topics, async (owned) => {
           claims.push(owned);
           const { next } = await owned.next({ from: 0, waitMs: 10_000 });
@@ -76,10 +79,7 @@ export function describeOwners(given: () => LogPair): void {
           await owned.transact({ records: [delta], position: next });
           await aborted(owned.signal);
         });
-        await until(
-          'a commit',
-          async () => (await readAll(log, topics.model)).length === claims.length,
-        );
+        await until('a commit', async () => (await deltas(log)).length === index + 1);
         await owner.stop();
       }
       const [one, two, three] = claims;
@@ -87,10 +87,10 @@ export function describeOwners(given: () => LogPair): void {
       expect(three!.epoch).toBeGreaterThan(two!.epoch);
       const { next } = await first.read(topics.source, 0, { from: 0 });
       expect([one!.committed, two!.committed, three!.committed]).toEqual([undefined, next, next]);
-      const deltas = await readAll(first, topics.model);
-      expect(two!.fence).toBeGreaterThan(deltas[0]!.offset);
-      expect(three!.fence).toBeGreaterThan(deltas[1]!.offset);
-      expect(two!.fence).toBeLessThanOrEqual(deltas[1]!.offset);
+      const [earlier, later] = await deltas(first);
+      expect(two!.fence).toBeGreaterThan(earlier!.offset);
+      expect(three!.fence).toBeGreaterThan(later!.offset);
+      expect(two!.fence).toBeLessThanOrEqual(later!.offset);
     });
 
     test('a transaction without a position leaves it where it is', async () => {
@@ -119,7 +119,13 @@ export function describeOwners(given: () => LogPair): void {
         if (epochs.length > 1) return aborted(owned.signal);
         await owned.transact({ records: [{ ...late, value: 'before' }], position: undefined });
         await given().usurp(topics.group, topics.source, 0);
-        await owned.next({ from: 0 }).catch((error: unknown) => errors.push(error));
+        // A log may find out with its next sign of life only.
+        const isRefused = async (): Promise<boolean> => {
+          const before = errors.length;
+          await owned.next({ from: 0 }).catch((error: unknown) => errors.push(error));
+          return errors.length > before;
+        };
+        await until('the reading is refused', isRefused);
         await owned.transact({ records: [late], position: 99 }).catch((error: unknown) => {
           errors.push(error);
           throw error;

@@ -2,17 +2,26 @@
  * A run of several workers without threads: partitions wander between owners, chunks have any size, and owners follow each other's
  * deltas whenever chance wants it. Everything that workers may do in time happens here in a sequence that a seed decides.
  */
+import { createHash } from 'node:crypto';
 import { MemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../src/adapters/memory/store.ts';
 import { parseThreshold } from '../../src/core/metrics/threshold.ts';
 import { toUnits } from '../../src/core/text/term-spans.ts';
+import { encodeCarry } from '../../src/pipeline/carry-snapshot.ts';
 import { ClassRules } from '../../src/pipeline/classes.ts';
 import { DeltaEncoder, readDelta, type Delta } from '../../src/pipeline/delta.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from '../../src/pipeline/fold.ts';
+import {
+  chunkRecord,
+  headerRecords,
+  type Slot,
+  type Subject,
+} from '../../src/pipeline/snapshot-topic.ts';
+import { encodeSums } from '../../src/pipeline/sums-snapshot.ts';
 import { PipelineState, type ModelSpec } from '../../src/pipeline/state.ts';
 import type { Commit, LogRecord } from '../../src/ports/event-log.ts';
 import { topicSpecs } from '../../src/ports/topic-specs.ts';
-import { topicNames } from '../../topics/index.ts';
+import { topicNames, type SnapshotHeader } from '../../topics/index.ts';
 
 export const PIPELINE = 'test';
 export const TOPICS = topicNames(PIPELINE);
@@ -245,4 +254,65 @@ export function changeDelta(bytes: Uint8Array, change: (delta: Delta) => Delta):
 /** Values of a partition as JSON. */
 export function jsonOf({ value }: LogRecord): Record<string, unknown> {
   return JSON.parse(new TextDecoder().decode(value ?? new Uint8Array())) as Record<string, unknown>;
+}
+
+/**
+ * Writes a snapshot of everything: of the sums of an owner that has seen all, and of each partition's carry.
+ *
+ * @returns by partition: offset in the model topic behind the last delta contained
+ */
+export async function snapshotAll(
+  run: Run,
+  slot: Slot,
+  sequence: number,
+): Promise<readonly number[]> {
+  const { log, claims, partitions } = run;
+  const owner = claims[0]?.owner;
+  if (owner === undefined) throw new Error('not claimed');
+  for (let q = 0; q < partitions; q++) if (!owner.folds.has(q)) await owner.follow(q);
+  const topic = await log.describeTopic(TOPICS.model);
+  const ends = topic?.partitions.map(({ end }) => end) ?? [];
+  const places = ends.map((model, p) => {
+    return {
+      position: owner.state.positions[p] ?? null,
+      model,
+      taught: owner.state.taught[p] ?? 0,
+    };
+  });
+  const { extractor } = owner.state;
+  const common = { version: 1, sequence, pipeline: PIPELINE, extractor: extractor.id } as const;
+  const put = async (subject: Subject, contents: Iterable<Uint8Array>, rest: object) => {
+    const at = { subject, slot, sequence };
+    const chunks = [...contents].map((content) => content.slice());
+    const hash = createHash('sha256');
+    for (const chunk of chunks) hash.update(chunk);
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    const header = {
+      ...common,
+      chunks: chunks.length,
+      bytes,
+      checksum: hash.digest('hex'),
+      ...rest,
+    };
+    await write(log, [
+      ...chunks.map((chunk, i) => chunkRecord(TOPICS.snapshots, at, i, chunk)),
+      ...headerRecords(TOPICS.snapshots, at, header as SnapshotHeader, []),
+    ]);
+  };
+  const capture = owner.state.capture();
+  const models = capture.models.map(({ name, kind }) => ({ name, kind }));
+  const size = 700;
+  await put({ kind: 'sums' }, encodeSums(capture, extractor, size), {
+    kind: 'sums',
+    models,
+    partitions: places,
+  });
+  for (const [partition, { owner: its }] of claims.entries()) {
+    const fold = its.folds.get(partition);
+    if (fold === undefined) throw new Error('no fold');
+    const contents = encodeCarry(fold.capture(), its.state.extractor, size);
+    const rest = { kind: 'carry', partition, ...places[partition] } as const;
+    await put({ kind: 'carry', partition }, contents, rest);
+  }
+  return ends;
 }

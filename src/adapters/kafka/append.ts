@@ -13,10 +13,19 @@ import { ValenceError } from '../../errors.ts';
 import type { AppendOutcome, NewRecord } from '../../ports/event-log.ts';
 import { Partitioner } from '../../ports/partitioner.ts';
 import { pause } from '../../ports/pause.ts';
-import { maybeBytesOf, noSuchPartition, timestampOf } from '../embedded/records.ts';
+import { maybeBytesOf, noSuchPartition } from '../embedded/records.ts';
 import type { Clusters } from './clusters.ts';
 import { produce, type Cluster, type KafkaError, type ProducedPartition } from './driver.ts';
 import { isStale, toLogError, typeOf } from './errors.ts';
+import {
+  entryOf,
+  newLane,
+  putBack,
+  requests,
+  takeEntries,
+  type Lane,
+  type Producer,
+} from './lane.ts';
 import { knownTopic, leaderOf, learnTopics } from './metadata.ts';
 import { BatchWriter } from './record-batch.ts';
 import type { KafkaTopics } from './topics.ts';
@@ -34,10 +43,6 @@ const LIMITS: AppendLimits = { records: 1000, bytes: 900_000, deliveryMs: 15_000
 /** How long the brokers may wait for each other at a write, ms. */
 const REPLICATION_MS = 10_000;
 const BACKOFF_MS = { first: 20, most: 500 };
-/** Bytes of one request; all lanes of a leader go together up to here. */
-const MOST_REQUEST_BYTES = 16 * 1024 * 1024;
-/** A record beyond this is refused before it is sent: the broker would cut the connection. */
-const MOST_RECORD_BYTES = 64 * 1024 * 1024;
 const MOST_SEQUENCE = 2 ** 31;
 
 /** The whole batch is refused for one of its records: it is cut in halves until that one stands alone. */
@@ -63,46 +68,6 @@ const REFUSED_FOR_NOW = new Set([
   'THROTTLING_QUOTA_EXCEEDED',
 ]);
 const MAY_BE_WRITTEN = new Set(['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'REQUEST_TIMED_OUT']);
-
-interface Producer {
-  readonly id: bigint;
-  readonly epoch: number;
-}
-
-interface Entry {
-  readonly record: NewRecord;
-  readonly bytes: number;
-  settle(outcome: AppendOutcome): void;
-}
-
-interface Batch {
-  readonly entries: readonly Entry[];
-  readonly bytes: Buffer;
-  /** performance.now() at the first try. */
-  readonly since: number;
-  /** True once it may have been written. */
-  uncertain: boolean;
-}
-
-interface Lane {
-  readonly topic: string;
-  readonly partition: number;
-  readonly queue: Entry[];
-  /** Entries of the queue that are done with. */
-  head: number;
-  producer: Producer | undefined;
-  /** Number of the next record under that producer. */
-  sequence: number;
-  /** Offset of the last batch under that producer. */
-  offset: number;
-  batch: Batch | undefined;
-  /** Records of the next batch at most; fewer while a refused one is looked for. */
-  most: number;
-  /** performance.now() before which it rests after a failure. */
-  restsUntil: number;
-  tries: number;
-  underWay: boolean;
-}
 
 export class Appender {
   readonly #clusters: Clusters;
@@ -187,20 +152,7 @@ export class Appender {
     const key = `${topic}/${partition}`;
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = {
-        topic,
-        partition,
-        queue: [],
-        head: 0,
-        producer: undefined,
-        sequence: 0,
-        offset: -1,
-        batch: undefined,
-        most: this.#limits.records,
-        restsUntil: 0,
-        tries: 0,
-        underWay: false,
-      };
+      lane = newLane(topic, partition, this.#limits.records);
       this.#lanes.set(key, lane);
     }
     return lane;
@@ -252,7 +204,7 @@ export class Appender {
     }
     await Promise.all(
       Array.from(byLeader, async ([nodeId, led]) => {
-        for (const part of cut(led)) await this.#send(cluster, nodeId, part);
+        for (const part of requests(led)) await this.#send(cluster, nodeId, part);
         this.#pump();
       }),
     );
@@ -277,22 +229,7 @@ export class Appender {
       lane.sequence = 0;
       lane.offset = -1;
     }
-    const entries: Entry[] = [];
-    for (let bytes = 0; lane.head < lane.queue.length && entries.length < lane.most;) {
-      const entry = lane.queue[lane.head];
-      if (entry === undefined) break;
-      bytes += entry.bytes;
-      if (entries.length > 0 && bytes > this.#limits.bytes) break;
-      entries.push(entry);
-      lane.head += 1;
-    }
-    if (lane.head === lane.queue.length) {
-      lane.queue.length = 0;
-      lane.head = 0;
-    } else if (lane.head >= 10_000) {
-      lane.queue.splice(0, lane.head);
-      lane.head = 0;
-    }
+    const entries = takeEntries(lane, this.#limits.bytes);
     const bytes = this.#writer.write(
       entries.map(({ record }) => record),
       Date.now(),
@@ -400,10 +337,10 @@ export class Appender {
         return;
       }
       lane.most = Math.ceil(batch.entries.length / 2);
-      this.#putBack(lane, batch);
+      putBack(lane, batch);
     } else if (REFUSED_PRODUCER.has(type) && !batch.uncertain) {
       this.#forget(lane);
-      this.#putBack(lane, batch);
+      putBack(lane, batch);
       this.#rest(lane);
     } else if (isStale(error) || REFUSED_FOR_NOW.has(type)) {
       this.#failed(lane, error, MAY_BE_WRITTEN.has(type));
@@ -439,14 +376,6 @@ export class Appender {
     const ms = Math.min(BACKOFF_MS.first * 2 ** lane.tries, BACKOFF_MS.most);
     lane.tries += 1;
     lane.restsUntil = performance.now() + ms * (0.5 + Math.random() / 2);
-    lane.underWay = false;
-  }
-
-  /** The records go back to the front of the queue, as if they had never been sent. */
-  #putBack(lane: Lane, { entries }: Batch): void {
-    lane.queue.splice(0, lane.head, ...entries);
-    lane.head = 0;
-    lane.batch = undefined;
     lane.underWay = false;
   }
 
@@ -489,44 +418,4 @@ export class Appender {
       partition,
     });
   }
-}
-
-/** @throws RECORD_INVALID */
-function entryOf(record: NewRecord, now: number, settle: Entry['settle']): Entry {
-  timestampOf(record, now);
-  const bytes = sizeOf(record);
-  if (bytes > MOST_RECORD_BYTES)
-    throw new ValenceError(
-      'RECORD_INVALID',
-      `A record has ${bytes} bytes: expected at most ${MOST_RECORD_BYTES}.`,
-    );
-  return { record, bytes, settle };
-}
-
-/** At least what the record takes in a batch. */
-function sizeOf({ key, value, headers = [] }: NewRecord): number {
-  let size = 32 + lengthOf(key) + lengthOf(value);
-  for (const [name, text] of headers) size += 10 + lengthOf(name) + lengthOf(text);
-  return size;
-}
-
-function lengthOf(value: string | Uint8Array | null): number {
-  if (value === null) return 0;
-  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
-}
-
-/** Lanes whose batches fit into one request. */
-function cut(lanes: readonly Lane[]): readonly (readonly Lane[])[] {
-  const parts: Lane[][] = [];
-  let bytes = Infinity;
-  for (const lane of lanes) {
-    const size = lane.batch?.bytes.length ?? 0;
-    if (bytes + size > MOST_REQUEST_BYTES) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)?.push(lane);
-    bytes += size;
-  }
-  return parts;
 }

@@ -11,6 +11,7 @@
 import { createRequire } from 'node:module';
 import { ValenceError } from '../../errors.ts';
 import { installPatches } from './patches.ts';
+import { Writer } from './wire.ts';
 import type {
   Admin,
   Broker,
@@ -64,14 +65,10 @@ const READ_COMMITTED = 1;
 const FETCH = { apiKey: 1, apiVersion: 11, apiName: 'Fetch' } as const;
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' } as const;
 
+/** A request's body, as the driver wants it. */
 interface Encoder {
-  writeInt8(value: number): Encoder;
-  writeInt16(value: number): Encoder;
-  writeInt32(value: number): Encoder;
-  writeInt64(value: number): Encoder;
-  writeString(value: string | null): Encoder;
-  writeBytes(value: Buffer): Encoder;
-  writeArray(values: readonly Encoder[]): Encoder;
+  readonly buf: Buffer;
+  readonly buffer: Buffer;
 }
 
 interface Decoder {
@@ -144,7 +141,6 @@ installPatches(load);
 const { Kafka, Partitioners } = module<Driver>('kafkajs');
 const ClusterClass =
   module<new (settings: Readonly<Record<string, unknown>>) => ClusterInside>('kafkajs/src/cluster');
-const EncoderClass = module<new () => Encoder>('kafkajs/src/protocol/encoder');
 const DecoderClass = module<new (bytes: Buffer) => Decoder>('kafkajs/src/protocol/decoder');
 const { createLogger } = module<{
   readonly createLogger: (options: {
@@ -222,27 +218,20 @@ export async function fetchBatches(
   broker: Broker,
   { maxWaitMs, minBytes, maxBytes, committedOnly = true, targets }: FetchRequest,
 ): Promise<readonly FetchedPartition[]> {
-  const topics = byTopic(targets, ({ partition, offset, maxBytes: most }) =>
-    encoder()
-      .writeInt32(partition)
-      .writeInt32(-1)
-      .writeInt64(offset)
-      .writeInt64(-1)
-      .writeInt32(most),
+  const body = new Writer()
+    .int32(-1)
+    .int32(maxWaitMs)
+    .int32(minBytes)
+    .int32(maxBytes)
+    .int8(committedOnly ? READ_COMMITTED : 0)
+    .int32(0)
+    .int32(-1);
+  writeByTopic(body, targets, ({ partition, offset, maxBytes: most }) =>
+    body.int32(partition).int32(-1).int64(BigInt(offset)).int64(-1n).int32(most),
   );
+  body.int32(0).string('');
   const answer = await send(broker, FETCH, {
-    encode: () =>
-      encoder()
-        .writeInt32(-1)
-        .writeInt32(maxWaitMs)
-        .writeInt32(minBytes)
-        .writeInt32(maxBytes)
-        .writeInt8(committedOnly ? READ_COMMITTED : 0)
-        .writeInt32(0)
-        .writeInt32(-1)
-        .writeArray(topics)
-        .writeArray([])
-        .writeString(''),
+    body,
     decode: (decoder) => ({
       clientSideThrottleTime: decoder.readInt32(),
       error: errorOf(decoder.readInt16()),
@@ -269,16 +258,13 @@ export async function produce(
   broker: Broker,
   { transactionalId, timeoutMs, batches }: ProduceRequest,
 ): Promise<readonly ProducedPartition[]> {
-  const topics = byTopic(batches, ({ partition, batch }) =>
-    encoder().writeInt32(partition).writeBytes(batch),
-  );
+  const body = new Writer()
+    .nullableString(transactionalId ?? null)
+    .int16(-1)
+    .int32(timeoutMs);
+  writeByTopic(body, batches, ({ partition, batch }) => body.int32(partition).blob(batch));
   const answer = await send(broker, PRODUCE, {
-    encode: () =>
-      encoder()
-        .writeString(transactionalId ?? null)
-        .writeInt16(-1)
-        .writeInt32(timeoutMs)
-        .writeArray(topics),
+    body,
     decode: (decoder) => ({
       partitions: decoder.readArray((each) => {
         const topic = each.readString();
@@ -372,11 +358,11 @@ async function send<T extends { readonly clientSideThrottleTime: number }>(
   broker: Broker,
   api: typeof FETCH | typeof PRODUCE,
   {
-    encode,
+    body,
     decode,
     requestTimeout,
   }: {
-    readonly encode: () => Encoder;
+    readonly body: Writer;
     readonly decode: (decoder: Decoder) => T;
     readonly requestTimeout?: number;
   },
@@ -388,9 +374,10 @@ async function send<T extends { readonly clientSideThrottleTime: number }>(
       'CONFIG_INVALID',
       `the broker is too old: expected Kafka 2.3 or newer (${api.apiName} version ${api.apiVersion}), got ${api.apiName} up to version ${versions?.[api.apiKey]?.maxVersion ?? 0}`,
     );
+  const bytes = body.bytes();
   try {
     return await connectionPool.send({
-      request: { ...api, encode: () => Promise.resolve(encode()) },
+      request: { ...api, encode: () => Promise.resolve({ buf: bytes, buffer: bytes }) },
       response: {
         decode: (bytes) => Promise.resolve(decode(new DecoderClass(bytes))),
         parse: (data) => Promise.resolve(data),
@@ -446,21 +433,17 @@ function errorOf(code: number): KafkaError | undefined {
   return code === 0 ? undefined : createErrorFromCode(code);
 }
 
-function encoder(): Encoder {
-  return new EncoderClass();
-}
-
-function byTopic<T extends { readonly topic: string }>(
+/** A list of topics, each with a list of its parts. */
+function writeByTopic<T extends { readonly topic: string }>(
+  body: Writer,
   parts: readonly T[],
-  encode: (part: T) => Encoder,
-): Encoder[] {
-  const topics = new Map<string, Encoder[]>();
+  write: (part: T) => void,
+): void {
+  const topics = new Map<string, T[]>();
   for (const part of parts) {
     const found = topics.get(part.topic);
-    if (found === undefined) topics.set(part.topic, [encode(part)]);
-    else found.push(encode(part));
+    if (found === undefined) topics.set(part.topic, [part]);
+    else found.push(part);
   }
-  return Array.from(topics, ([topic, partitions]) =>
-    encoder().writeString(topic).writeArray(partitions),
-  );
+  body.list([...topics], ([topic, of]) => body.string(topic).list(of, write));
 }

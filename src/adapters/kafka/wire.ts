@@ -31,6 +31,9 @@ export class Writer {
     const text = Buffer.from(value);
     return this.int16(text.length).raw(text);
   }
+  nullableString(value: string | null): this {
+    return value === null ? this.int16(-1) : this.string(value);
+  }
   compactString(value: string): this {
     const text = Buffer.from(value);
     return this.uvarint(text.length + 1).raw(text);

@@ -157,8 +157,14 @@ export class MemoryEventLog implements EventLog {
     this.#check();
     return [...this.#store.topics.values()].flatMap(({ spec, partitions }) => {
       const { name: topic, cleanup, retentionMs } = spec;
-      if (cleanup !== 'delete' || retentionMs === undefined) return [];
       const groups = this.#store.groupsOf(topic);
+      if (cleanup === 'compact')
+        return partitions.flatMap((log, partition) => {
+          const passed = groups.map(({ positions }) => positions[partition] ?? 0);
+          const deleted = this.#store.compact(log, passed);
+          return deleted > 0 ? [{ topic, partition, deleted }] : [];
+        });
+      if (retentionMs === undefined) return [];
       return partitions.flatMap((log, partition) => {
         const fresh = log.records.find(({ timestamp }) => timestamp >= now - retentionMs);
         const positions = groups.map(({ positions: each }) => each[partition] ?? 0);

@@ -1,6 +1,7 @@
 /** What the clients of a memory log share: topics, groups, checkpoints. Every method is one transaction, being synchronous. */
 import type { LogRecord, NewRecord, TopicSpec } from '../../ports/event-log.ts';
 import { planShares } from '../embedded/assignment.ts';
+import { Compaction } from '../embedded/compaction.ts';
 import type { Beat, Claim, Pulse } from '../embedded/member.ts';
 import {
   bytesOf,
@@ -107,6 +108,23 @@ export class MemoryStore {
     const deleted = log.records.splice(0, start - log.start).length;
     log.start = start;
     return deleted;
+  }
+
+  /**
+   * Keeps the last record of each key; see {@link Compaction}.
+   *
+   * @param passed positions of groups that consume the topic as a source
+   * @returns how many records went
+   */
+  compact(log: StoredPartition, passed: readonly number[]): number {
+    const compaction = new Compaction();
+    for (const record of log.records) compaction.add(record);
+    const { before, rewrite } = compaction.plan(passed.length === 0);
+    const stay = rewrite
+      ? log.records.filter((record) => record.offset < before && compaction.keeps(record))
+      : [];
+    this.commit(stay);
+    return this.trim(log, Math.min(before, ...passed)) - stay.length;
   }
 
   /** A member's beat; see `Membership.beat`. Here nobody dies, so there are no leases. */

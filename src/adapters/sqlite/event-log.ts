@@ -79,7 +79,9 @@ export class SqliteEventLog implements EventLog {
     this.#records = new RecordTable(connection);
     this.#topics = new TopicTable(connection, this.#records);
     this.#groups = new GroupTable(connection, this.#records, leaseMs);
-    this.#retention = new Retention(connection, this.#records, this.#groups);
+    this.#retention = new Retention(connection, this.#records, this.#groups, (work) =>
+      this.#write(work),
+    );
     this.#waiters = new Waiters(`${connection.file}-wal`, () => connection.dataVersion());
     this.#checkpoint = connection.prepare('SELECT value FROM checkpoints WHERE name = ?');
     this.#setCheckpoint = connection.prepare(

@@ -150,6 +150,9 @@ export function logEvent(logger: Logger, event: SubscriberEvent): void {
     case 'snapshot':
       logger.info(fields, 'snapshot written');
       break;
+    case 'warning':
+      logger.warn(fields, 'something was refused; the work goes on');
+      break;
     case 'idle':
     case 'heartbeat':
       break;

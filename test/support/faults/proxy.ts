@@ -188,16 +188,18 @@ export class KafkaProxy {
     client.write(answer);
   }
 
-  /** Where the broker's host and port stand in the answer, the proxy's port takes the place of the broker's. */
+  /** Where a name of this machine and the broker's port stand in the answer, the proxy's port takes the place of the broker's. */
   #redirect(answer: Buffer): void {
     const { host, port } = this.#broker;
-    const name = Buffer.alloc(2 + host.length + 4);
-    name.writeInt16BE(host.length, 0);
-    name.write(host, 2);
-    name.writeInt32BE(port, 2 + host.length);
     const own = (this.#server.address() as AddressInfo).port;
-    for (let at = answer.indexOf(name); at >= 0; at = answer.indexOf(name, at + name.length))
-      answer.writeInt32BE(own, at + 2 + host.length);
+    for (const each of new Set([host, 'localhost', '127.0.0.1'])) {
+      const name = Buffer.alloc(2 + each.length + 4);
+      name.writeInt16BE(each.length, 0);
+      name.write(each, 2);
+      name.writeInt32BE(port, 2 + each.length);
+      for (let at = answer.indexOf(name); at >= 0; at = answer.indexOf(name, at + name.length))
+        answer.writeInt32BE(own, at + 2 + each.length);
+    }
   }
 }
 

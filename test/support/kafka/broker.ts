@@ -82,6 +82,12 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
   }
 }
 
+/** Why no JVM can be started here, for tests that need a broker of their own; undefined: it can. */
+export async function whyNoLocalKafka(): Promise<string | undefined> {
+  const found = await findLocal(process.env['VALENCE_KAFKA_VERSION'] ?? DEFAULT_VERSION);
+  return 'missing' in found ? `no Kafka on this machine: install ${found.missing}` : undefined;
+}
+
 interface Started {
   readonly source: 'docker' | 'jvm';
   readonly nodes: readonly BrokerNode[];
@@ -99,13 +105,20 @@ async function startSomewhere(version: string, options: KafkaOptions): Promise<S
       refusal = `; Docker answers, but apache/kafka:${version} did not start (${error instanceof Error ? error.message : String(error)})`;
     }
   }
-  const java = await findJava();
-  const jars = 'path' in java ? await findJars(version) : java;
-  if ('missing' in java || 'missing' in jars) {
-    const needed = 'missing' in java ? java.missing : 'missing' in jars ? jars.missing : '';
+  const local = await findLocal(version);
+  if ('missing' in local) {
     return {
-      missing: `no Kafka for tests: set VALENCE_TEST_KAFKA=host:port, or run Docker, or install ${needed}${refusal}`,
+      missing: `no Kafka for tests: set VALENCE_TEST_KAFKA=host:port, or run Docker, or install ${local.missing}${refusal}`,
     };
   }
-  return { source: 'jvm', ...(await startJvm(java.path, jars.path, options)) };
+  return { source: 'jvm', ...(await startJvm(local.java, local.jars, options)) };
+}
+
+async function findLocal(
+  version: string,
+): Promise<{ readonly java: string; readonly jars: string } | NoBroker> {
+  const java = await findJava();
+  if ('missing' in java) return java;
+  const jars = await findJars(version);
+  return 'missing' in jars ? jars : { java: java.path, jars: jars.path };
 }

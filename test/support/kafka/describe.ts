@@ -12,23 +12,34 @@ export function testKafka(): TestKafka {
   return { brokers: brokers.split(',') };
 }
 
-/** A `describe` whose tests run against a real broker. Under CI=true a missing one fails. */
+/** A `describe` whose tests run against the broker of this run. Under CI=true a missing one fails. */
 export function describeKafka(name: string, body: (kafka: TestKafka) => void): void {
-  if (process.env['VALENCE_TEST_KAFKA'] !== undefined) {
-    const kafka = testKafka();
+  const given = process.env['VALENCE_TEST_KAFKA'] !== undefined;
+  describeWith(name, given ? undefined : missing(), () => {
+    body(given ? testKafka() : { brokers: [] });
+  });
+}
+
+/** A `describe` whose tests start brokers of their own, to kill, freeze or secure them. As {@link describeKafka}. */
+export function describeLocalKafka(name: string, body: () => void): void {
+  describeWith(name, process.env['VALENCE_TEST_KAFKA_LOCAL_MISSING'], body);
+}
+
+function describeWith(name: string, lacking: string | undefined, body: () => void): void {
+  if (lacking === undefined) {
     // oxlint-disable-next-line jest/valid-title
     describe(name, () => {
-      body(kafka);
+      body();
     });
   } else if (process.env['CI'] === 'true') {
     test(`${name}: a broker is there`, () => {
-      expect(testKafka().brokers).not.toHaveLength(0);
+      expect(lacking).toBeUndefined();
     });
   } else {
-    process.stderr.write(`SKIPPED ${name}: ${missing()}\n`);
+    process.stderr.write(`SKIPPED ${name}: ${lacking}\n`);
     // oxlint-disable-next-line jest/no-disabled-tests, jest/valid-title -- the line above says why
     describe.skip(name, () => {
-      body({ brokers: [] });
+      body();
     });
   }
 }

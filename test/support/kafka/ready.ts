@@ -13,6 +13,8 @@ import { pause } from '../../../src/ports/pause.ts';
 
 const LIMIT_MS = 60_000;
 const BETWEEN_MS = 100;
+/** Each one goes to the next broker of the list. */
+const TRIES = 3;
 
 /** Waits until a topic can be made, a member can join and leave a group, and a transaction with an offset can be committed. */
 export async function untilReady(
@@ -22,7 +24,7 @@ export async function untilReady(
   const own = { ...settings, clientId: 'valence-test-ready' };
   const name = `valence-ready-${randomUUID()}`;
   await repeat(alive, async () => {
-    const admin = createAdmin(own, { retries: 0 });
+    const admin = createAdmin(own, { retries: TRIES });
     try {
       await admin.connect();
       await admin.createTopics({
@@ -36,7 +38,7 @@ export async function untilReady(
   await repeat(alive, () => joinAndLeave(own, name));
   await repeat(alive, () => commitOnce(own, name));
   await repeat(alive, async () => {
-    const admin = createAdmin(own, { retries: 0 });
+    const admin = createAdmin(own, { retries: TRIES });
     try {
       await admin.connect();
       await admin.deleteTopics({ topics: [name] });
@@ -47,7 +49,7 @@ export async function untilReady(
 }
 
 async function joinAndLeave(settings: KafkaSettings, name: string): Promise<void> {
-  const cluster = createCluster(settings, { retries: 0 });
+  const cluster = createCluster(settings, { retries: TRIES });
   try {
     await cluster.connect();
     await cluster.refreshMetadata();
@@ -67,7 +69,7 @@ async function joinAndLeave(settings: KafkaSettings, name: string): Promise<void
 }
 
 async function commitOnce(settings: KafkaSettings, name: string): Promise<void> {
-  const producer = createProducer(settings, { transactionalId: name }, { retries: 0 });
+  const producer = createProducer(settings, { transactionalId: name }, { retries: TRIES });
   try {
     await producer.connect();
     const transaction = await producer.transaction();

@@ -6,8 +6,12 @@ import { tsImport } from 'tsx/esm/api';
 
 export default async function setUpKafka() {
   const { env } = process;
-  if (env.VALENCE_TEST_KAFKA !== undefined || env.VALENCE_TEST_KAFKA_MISSING !== undefined) return;
-  const { startKafka } = await tsImport('./broker.ts', import.meta.url);
+  if (globalThis.valenceTestKafka !== undefined || env.VALENCE_TEST_KAFKA_MISSING !== undefined)
+    return;
+  const { startKafka, whyNoLocalKafka } = await tsImport('./broker.ts', import.meta.url);
+  const noLocal = await whyNoLocalKafka();
+  if (noLocal !== undefined) env.VALENCE_TEST_KAFKA_LOCAL_MISSING = noLocal;
+  if (env.VALENCE_TEST_KAFKA !== undefined) return;
   const started = await startKafka();
   if ('missing' in started) {
     env.VALENCE_TEST_KAFKA_MISSING = started.missing;

@@ -235,6 +235,25 @@ describe('a replica that only scores', () => {
     expect(await log.committed(scorerGroup(PIPELINE, SOURCE), SOURCE)).toEqual(ends);
   });
 
+  test('begins with a snapshot where the first deltas are deleted', async () => {
+    const { store, log } = await newPipeline(2);
+    const dice = diceOf(1);
+    for (let round = 0; round < 6; round++) {
+      const records = Array.from({ length: 150 }, (_, i) => anyValue(dice, round * 150 + i));
+      await log.append(TOPICS.source, records);
+      const settings = { log, pipeline: PIPELINE, models: MODELS, untilEnd: true };
+      await runSubscriber({ ...settings, snapshotEvery: 1 });
+    }
+    const starts = store.topic(TOPICS.model).partitions.map(({ start }) => start);
+    expect(Math.max(...starts)).toBeGreaterThan(0);
+    await ask(log, TEXTS.slice(0, 1));
+    await score(log);
+    const from = { log, pipeline: PIPELINE, topics: TOPICS, declared: DECLARED };
+    const { learned } = (await loadModel(from)).state.hash('champion');
+    expect(learned).toBeGreaterThan(400);
+    expect(answersOf(store)[0]).toMatchObject({ model: 'champion', learned });
+  }, 20_000);
+
   test('says null while the model knows no class', async () => {
     const { store, log } = await newPipeline();
     await log.append(TOPICS.source, [{ key: 'a', value: '{"id":"a","text":"no label"}' }]);

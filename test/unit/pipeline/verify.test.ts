@@ -15,6 +15,7 @@ import {
   newRun,
   PIPELINE,
   publishAny,
+  snapshotAll,
   tamper,
   TOPICS,
   type Run,
@@ -82,9 +83,9 @@ describe('a run of several workers', () => {
         const run = await folded(seed, partitions, 120, seed % 2 === 0 ? MODELS : [champion]);
         expect(await check(run)).toMatchObject({ verified: true, records: 120 });
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
-  });
+  }, 60_000);
 
   test('verifies what real subscribers wrote, one after the other and at once', async () => {
     const run = await newRun({ seed: 5, partitions: 3 });
@@ -164,6 +165,70 @@ describe('retention', () => {
       message: expect.stringContaining('--keep-deltas'),
     });
   });
+
+  test.each([1, 3])(
+    'what a snapshot stands in for is not verified, all behind it is, over %i partitions',
+    async (partitions) => {
+      const run = await newRun({ seed: 14, partitions });
+      let older: readonly number[] = [];
+      for (const [sequence, slot] of [...(['a', 'b'] as const)].entries()) {
+        await publishAny(run, 90, sequence * 90);
+        await foldAll(run);
+        const ends = await snapshotAll(run, slot, sequence + 1);
+        if (slot === 'a') older = ends;
+      }
+      await publishAny(run, 90, 180);
+      await foldAll(run);
+      for (const [p, end] of older.entries()) await run.log.trim(TOPICS.model, p, end);
+      const verified = (await check(run)) as Verified;
+      expect(verified).toMatchObject({ verified: true, hash: await hashOf(run) });
+      if (partitions === 1) expect(verified.records).toBe(180);
+      expect(verified.unverified.results).toBeGreaterThan(60);
+      expect(verified.deltas).toBe(
+        (await endOf(run, TOPICS.model)) -
+          run.store.topic(TOPICS.model).partitions.reduce((sum, { start }) => sum + start, 0),
+      );
+    },
+  );
+
+  test('a snapshot in the midst of a run leaves out what its views cannot tell apart', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(1e6), async (seed) => {
+        const run = await newRun({ seed, partitions: 3 });
+        await publishAny(run, 60);
+        await foldAll(run);
+        const first = await run.log.describeTopic(TOPICS.model);
+        await publishAny(run, 60, 60);
+        await foldAll(run);
+        await snapshotAll(run, 'a', 1);
+        await publishAny(run, 60, 120);
+        await foldAll(run);
+        // Of one partition everything behind an older snapshot is left, of another nothing is missing.
+        await run.log.trim(TOPICS.model, 0, first?.partitions[0]?.end ?? 0);
+        const verified = (await check(run)) as Verified;
+        expect(verified).toMatchObject({ verified: true, hash: await hashOf(run) });
+        const { deltas, unverified } = verified;
+        expect(unverified.deltas).toBeGreaterThan(0);
+        expect(unverified.deltas).toBeLessThan(deltas);
+      }),
+      { numRuns: 10 },
+    );
+  }, 60_000);
+
+  test('what real subscribers left after their snapshots is verified', async () => {
+    const run = await newRun({ seed: 15, partitions: 2 });
+    const settings = { log: run.log, pipeline: PIPELINE, models: MODELS, untilEnd: true };
+    for (let round = 0; round < 6; round++) {
+      await publishAny(run, 150, round * 150);
+      await runSubscriber({ ...settings, snapshotEvery: 1 });
+    }
+    const starts = run.store.topic(TOPICS.model).partitions.map(({ start }) => start);
+    expect(Math.max(...starts)).toBeGreaterThan(0);
+    const classes = new ClassRules({ declared: DECLARED });
+    const verified = await check(run, { ...FOLD_DEFAULTS, topics: TOPICS, classes });
+    expect(verified).toMatchObject({ verified: true, hash: await hashOf(run) });
+    expect((verified as Verified).records).toBeGreaterThan(0);
+  }, 20_000);
 
   test('a pipeline that has learned nothing is not there', async () => {
     const run = await newRun({ seed: 1, partitions: 1 });

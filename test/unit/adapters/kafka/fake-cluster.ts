@@ -103,8 +103,8 @@ export function fakeCluster(
     },
     getNodeIds: () => [...brokers.keys()].map(String),
     findControllerBroker: () => Promise.resolve(made.get(1)),
-    findBroker: ({ nodeId }: { nodeId: number }) => {
-      const broker = made.get(nodeId);
+    findBroker: ({ nodeId }: { nodeId: number | string }) => {
+      const broker = made.get(Number(nodeId));
       return broker ? Promise.resolve(broker) : Promise.reject(kafkaError('KafkaJSBrokerNotFound'));
     },
   };
