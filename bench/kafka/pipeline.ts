@@ -1,11 +1,11 @@
 /**
  * A backlog on Kafka end to end, beside its peers on the same broker in the same run: records/s and processor time.
  *
- *   npm run build && node --import tsx bench/kafka/pipeline.ts [--rounds N] [--copies N] [--only scaling|peers]
+ *   npm run build && node --import tsx bench/kafka/pipeline.ts [--rounds N] [--copies N] [--only scaling|peers] [--shapes 1x1,4x2]
  *
  *   source (preloaded) ──► worker, a fresh process ──► results (and model, positions), on one broker
  *
- * All rates run from a worker's first line, before it connects, to its last commit: joining the group, claiming the partitions and
+ * A shape is partitions x workers. All rates run from a worker's first line, before it connects, to its last commit: joining the group, claiming the partitions and
  * compiling what runs hot are in them. Rounds are interleaved, so that each contestant meets the same load of the machine; a ratio
  * is the median of the ratios within the rounds.
  */
@@ -35,6 +35,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     copies: { type: 'string', default: '1' },
     only: { type: 'string' },
+    shapes: { type: 'string', default: '1x1,2x1,2x2,4x2' },
   },
 });
 const ROUNDS = Number(options.rounds);
@@ -181,12 +182,8 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
     printTable(HEAD, rows(await rounds(cluster, all, four, 1)));
   }
   if (options.only === 'peers') return;
-  for (const [partitions, workers] of [
-    [1, 1],
-    [2, 1],
-    [2, 2],
-    [4, 2],
-  ] as const) {
+  for (const shape of options.shapes.split(',')) {
+    const [partitions = 1, workers = 1] = shape.split('x').map(Number);
     const backlog = backlogs.get(partitions);
     if (backlog === undefined) continue;
     console.log(`\npartitions: ${partitions}, workers: ${workers}`);

@@ -149,7 +149,13 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
   const { records } = await preload(cluster, path, { topic: name, partitions, copies });
   const profiles = join(folder, 'profiles');
   const task = { brokers: cluster.brokers, source: name, partitions, name: `${name}.run` };
-  const nodeArgs = ['--cpu-prof', '--cpu-prof-dir', profiles, '--cpu-prof-interval', `${INTERVAL_US}`];
+  const nodeArgs = [
+    '--cpu-prof',
+    '--cpu-prof-dir',
+    profiles,
+    '--cpu-prof-interval',
+    `${INTERVAL_US}`,
+  ];
   const command = valenceWorker(task, { untilEnd: true, nodeArgs });
   const measured = await measure([command], records, cluster.brokerSeconds);
   console.log(`${note}, ${copies} times, ${partitions} partitions; ${cluster.note}`);

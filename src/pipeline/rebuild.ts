@@ -46,6 +46,8 @@ interface Lane {
   /** Source range to fold again. */
   readonly from: number;
   readonly to: number;
+  /** Nothing was ever folded. */
+  readonly isNew: boolean;
   /** Offset after the last record of the model topic, all of which go. */
   readonly modelEnd: number;
   /** The delta of an imported model, which no source record can give back. */
@@ -137,9 +139,8 @@ class Rebuild {
     const letter = await lastOffset(log, topics.dlq, partition, deadLettersOf(topics.source));
     const reached = [owned.committed, committed[partition], after(result), after(letter)];
     const folded = Math.max(...reached.map((position) => position ?? 0));
-    // Nothing was folded: the partition begins where the source does now.
-    const to = folded === 0 ? start : folded;
-    const from = Math.min(start, to);
+    // Nothing was folded, or nothing of it is left: the partition begins where the source does now.
+    const [from, to] = [start, Math.max(start, folded)];
     if (to > end) {
       throw new ValenceError(
         'SOURCE_TRUNCATED',
@@ -151,7 +152,7 @@ class Rebuild {
     if (start > (left.genesis ?? 0) && folded > 0 && !force) {
       throw new ValenceError(
         'CONFIG_INVALID',
-        `${topics.source}/${partition} begins at ${start}: ${start - (left.genesis ?? 0)} records that the model learned from are deleted; --force makes the model of the rest`,
+        `${topics.source}/${partition} begins at ${start}: the ${start - (left.genesis ?? 0)} records before it are deleted; --force makes the model of the rest`,
         { partition, start },
       );
     }
@@ -159,6 +160,7 @@ class Rebuild {
       owned,
       from,
       to,
+      isNew: folded === 0,
       modelEnd: left.end,
       imported: left.imported,
       fold: new PartitionFold(this.#state, partition, fold),
@@ -196,7 +198,7 @@ class Rebuild {
    *
    * @returns number of deltas written
    */
-  async #begin({ owned, from, to, imported, modelEnd }: Lane): Promise<number> {
+  async #begin({ owned, from, to, isNew, imported, modelEnd }: Lane): Promise<number> {
     const { log, fold } = this.#options;
     const { model: topic, snapshots } = fold.topics;
     const { partition } = owned;
@@ -204,7 +206,7 @@ class Rebuild {
     const values = from === to && modelEnd === 0 ? [] : this.#beginnings(owned, from, imported);
     await owned.transact({
       records: [...gone, ...values.map((value) => ({ topic, partition, key: null, value }))],
-      position: to > from ? to : undefined,
+      position: isNew ? undefined : to,
     });
     // They stand behind what goes now.
     if (modelEnd > 0) await log.trim(topic, partition, modelEnd);

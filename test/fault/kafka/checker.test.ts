@@ -72,13 +72,10 @@ const without = <T>(list: readonly T[], at: number): T[] => list.filter((_, inde
 const withAt = <T>(list: readonly T[], at: number, change: (item: T) => T): T[] =>
   list.map((item, index) => (index === at ? change(item) : item));
 
-function expectOnly(violations: readonly Violation[], invariant: Invariant): void {
-  const red = new Set(violations.map((each) => each.invariant));
-  expect({ red: [...red], lines: lines(violations).slice(0, 3) }).toEqual({
-    red: [invariant],
-    lines: lines(violations).slice(0, 3),
-  });
-}
+/** The invariants that a history breaks. */
+const red = (history: History): readonly Invariant[] => [
+  ...new Set(verdict(history).map(({ invariant }) => invariant)),
+];
 
 describe('the history checker', () => {
   test('finds nothing in a good history of several owners, chunks, late labels and dead letters', () => {
@@ -92,15 +89,15 @@ describe('the history checker', () => {
   test('I1: a result that is dropped', () => {
     const bad = planted(good, results(), 1, (records) => without(records, middle(records)));
     const found = verdict(bad);
-    expectOnly(found, 'I1');
+    expect(new Set(found.map(({ invariant }) => invariant))).toEqual(new Set(['I1']));
     expect(found).toHaveLength(1);
   });
 
   test('I1: an acknowledged source record that is not there, and an acknowledged commit', () => {
     const ghost = { id: 'ghost', partition: 1, offset: 5 };
-    expectOnly(verdict({ ...good, sent: [...good.sent, ghost] }), 'I1');
+    expect(red({ ...good, sent: [...good.sent, ghost] })).toEqual(['I1']);
     const chunk = { process: 'x', partition: 1, from: 0, to: 100_000 };
-    expectOnly(verdict({ ...good, chunks: [...good.chunks, chunk] }), 'I1');
+    expect(red({ ...good, chunks: [...good.chunks, chunk] })).toEqual(['I1']);
   });
 
   test('I2: a result that is there twice', () => {
@@ -108,7 +105,7 @@ describe('the history checker', () => {
       const at = middle(records);
       return [...records.slice(0, at), records[at]!, ...records.slice(at)];
     });
-    expectOnly(verdict(bad), 'I2');
+    expect(red(bad)).toEqual(['I2']);
   });
 
   test('I2: a dead letter for a record that was predicted too', () => {
@@ -118,7 +115,7 @@ describe('the history checker', () => {
       ...records,
       { ...letter!, producer, epoch, headers: deadHeaders(letter!, 0) },
     ]);
-    expectOnly(verdict(bad), 'I2');
+    expect(red(bad)).toEqual(['I2']);
   });
 
   test('I3: a record of an aborted transaction in the log of a reader', () => {
@@ -137,7 +134,7 @@ describe('the history checker', () => {
     };
     const [left, right] = hidden.readers;
     const bad = { ...hidden, readers: [{ ...left!, seen: [...left!.seen, handed] }, right!] };
-    expectOnly(verdict(bad), 'I3');
+    expect(red(bad)).toEqual(['I3']);
   });
 
   test('I4: one record of a transaction that is hidden, a result or metrics', () => {
@@ -149,7 +146,7 @@ describe('the history checker', () => {
         );
         return withAt(records, at, (record) => ({ ...record, outcome: 'aborted' }));
       });
-      expectOnly(verdict(bad), 'I4');
+      expect(red(bad)).toEqual(['I4']);
     }
   });
 
@@ -159,7 +156,7 @@ describe('the history checker', () => {
       ...each,
       outcome: 'aborted' as const,
     }));
-    expectOnly(verdict({ ...good, positions }), 'I4');
+    expect(red({ ...good, positions })).toEqual(['I4']);
   });
 
   test('I5: two results that are swapped', () => {
@@ -172,7 +169,7 @@ describe('the history checker', () => {
         () => first,
       );
     });
-    expectOnly(verdict(bad), 'I5');
+    expect(red(bad)).toEqual(['I5']);
   });
 
   test('I6: one count of a delta that is changed', () => {
@@ -180,21 +177,21 @@ describe('the history checker', () => {
       withAt(records, 2, (record) => ({ ...record, value: changedCount(record.value!) })),
     );
     const found = verdict(bad);
-    expectOnly(found, 'I6');
+    expect(new Set(found.map(({ invariant }) => invariant))).toEqual(new Set(['I6']));
     expect(found[0]).toMatchObject({ topic: model(), partition: 1, offset: 2 });
   });
 
   test('I7: a merged model that is not the sum, or stands where no delta ends', () => {
     const [merged] = good.merged;
     const wrong = { ...merged!, hash: `0${merged!.hash.slice(1, -1)}x` };
-    expectOnly(verdict({ ...good, merged: [merged!, wrong] }), 'I7');
+    expect(red({ ...good, merged: [merged!, wrong] })).toEqual(['I7']);
     const between = withAt(merged!.positions, 1, (at) => (at ?? 0) - 1);
-    expectOnly(verdict({ ...good, merged: [{ ...merged!, positions: between }] }), 'I7');
+    expect(red({ ...good, merged: [{ ...merged!, positions: between }] })).toEqual(['I7']);
   });
 
   test('I8: a delta that is there twice', () => {
     const twice = planted(good, model(), 1, (records) => [...records, records.at(-1)!]);
-    expectOnly(verdict(twice), 'I8');
+    expect(red(twice)).toEqual(['I8']);
   });
 
   test('I8: a group offset that moves back', () => {
@@ -204,14 +201,14 @@ describe('the history checker', () => {
       ...each,
       position: before.position - 1,
     }));
-    expectOnly(verdict({ ...good, positions }), 'I8');
+    expect(red({ ...good, positions })).toEqual(['I8']);
   });
 
   test('I9: a reader that was handed another record than the log holds, or one that it does not hold', () => {
     const [left, right] = good.readers;
     for (const change of [{ digest: 'other' }, { offset: 1_000_000 }]) {
       const seen = withAt(left!.seen, left!.seen.length - 1, (each) => ({ ...each, ...change }));
-      expectOnly(verdict({ ...good, readers: [{ ...left!, seen }, right!] }), 'I9');
+      expect(red({ ...good, readers: [{ ...left!, seen }, right!] })).toEqual(['I9']);
     }
   });
 
@@ -225,34 +222,37 @@ describe('the history checker', () => {
         return { ...record, value: Buffer.from(learned) };
       }),
     );
-    expectOnly(verdict(bad), 'P1');
+    expect(red(bad)).toEqual(['P1']);
   });
 
   test('P1: a chunk that saw deltas which came after it', () => {
     const bad = planted(good, model(), 1, (records) =>
       withAt(records, 0, (record) => ({ ...record, value: changedSeen(record.value!) })),
     );
-    expectOnly(verdict(bad), 'P1');
+    expect(red(bad)).toEqual(['P1']);
   });
 
   test('L1: a partition that stands, and one that came to its end too late', () => {
     const bad = planted(good, good.topics.source, 1, (records) => [...records, records.at(-1)!]);
-    expectOnly(verdict(bad), 'L1');
-    expectOnly(verdict({ ...good, settledMs: 1001 }), 'L1');
-    expectOnly(verdict({ ...good, settledMs: undefined }), 'L1');
+    expect(red(bad)).toEqual(['L1']);
+    expect(red({ ...good, settledMs: 1001 })).toEqual(['L1']);
+    expect(red({ ...good, settledMs: undefined })).toEqual(['L1']);
   });
 
   test('L2: readers that are held back for longer than a transaction may be open', () => {
     const at = (atMs: number, stable: number) => ({
-      ...{ atMs, stable, end: 9 },
-      ...{ topic: results(), partition: 1 },
+      atMs,
+      stable,
+      end: 9,
+      topic: results(),
+      partition: 1,
     });
     const held = [at(0, 5), at(600, 5), at(1200, 5)];
-    expectOnly(verdict({ ...good, stable: held }), 'L2');
+    expect(red({ ...good, stable: held })).toEqual(['L2']);
     expect(lines(verdict({ ...good, stable: [at(0, 5), at(600, 6), at(1200, 6)] }))).toEqual([]);
     const logs = good.raw.get(results())!;
     const open = withAt(logs, 1, (log) => ({ ...log, end: log.end + 1 }));
-    expectOnly(verdict({ ...good, raw: new Map([...good.raw, [results(), open]]) }), 'L2');
+    expect(red({ ...good, raw: new Map([...good.raw, [results(), open]]) })).toEqual(['L2']);
   });
 });
 

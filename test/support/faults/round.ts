@@ -20,11 +20,9 @@ import { check, type Violation } from '../history/checker.ts';
 import {
   digestOf,
   isVisible,
-  type AcknowledgedChunk,
   type History,
   type MergedModel,
   type SeenRecord,
-  type SentRecord,
   type StableSample,
 } from '../history/history.ts';
 import { readPositions, readTopics } from '../history/kafka-history.ts';
@@ -34,6 +32,7 @@ import { seeded } from '../kill-campaign.ts';
 import { FAULTS, type Fault, type Stage } from './catalog.ts';
 import { Place, type End } from './crew.ts';
 import { readEvents } from './event-file.ts';
+import { chunkOf, mergedOf, seenOf, sentOf } from './evidence.ts';
 import { KafkaProxy } from './proxy.ts';
 
 export const PARTITIONS = 3;
@@ -147,14 +146,21 @@ class Round {
     const subscribers = Array.from({ length: count }, (_, at) => this.#subscriber(`s${at}`));
     const publisher = this.#script('publisher', (life) => [
       `kafka://${this.#side.address}`,
-      ...[this.#topics.source, String(rate), `p${life}`, String(seed + life)],
+      this.#topics.source,
+      String(rate),
+      `p${life}`,
+      String(seed + life),
       this.#file('publisher.events'),
     ]);
     const readers = this.#script('reader', (life) => [
       `kafka://${this.#side.address}`,
       this.#file(`reader-${life}.events`),
-      ...[String(PARTITIONS), this.#topics.model],
-      ...[this.#topics.source, this.#topics.results, this.#topics.model, this.#topics.dlq],
+      String(PARTITIONS),
+      this.#topics.model,
+      this.#topics.source,
+      this.#topics.results,
+      this.#topics.model,
+      this.#topics.dlq,
     ]);
     let visitors = 0;
     const sampling = this.#sample();
@@ -214,9 +220,12 @@ class Round {
         '--import',
         pathToFileURL(join(import.meta.dirname, 'clock.js')).href,
         join(this.#options.dist, 'workers/subscriber.js'),
-        ...['--log', `kafka://${this.#proxy.address}`, '--pipeline', this.#pipeline],
-        ...['--partitions', String(PARTITIONS), '--log-level', 'debug'],
-        ...['--snapshot-every', '128', ...(this.#keepDeltas ? ['--keep-deltas'] : [])],
+        `--log=kafka://${this.#proxy.address}`,
+        `--pipeline=${this.#pipeline}`,
+        `--partitions=${PARTITIONS}`,
+        '--log-level=debug',
+        '--snapshot-every=128',
+        ...(this.#keepDeltas ? ['--keep-deltas'] : []),
       ],
       env: { FAULT_CLOCK_FILE: this.#clock(name) },
       stderr: this.#file(`${name}.log`),
@@ -249,7 +258,7 @@ class Round {
   }
 
   async #disturb(stage: Stage): Promise<void> {
-    const { faultMs, only, mostFaults = Infinity, onFault } = this.#options;
+    const { faultMs, only, mostFaults = Infinity } = this.#options;
     const until = performance.now() + faultMs;
     const running = new Set<Promise<void>>();
     const groups = new Set<string>();
@@ -263,20 +272,23 @@ class Round {
         ),
       );
       if (fault !== undefined) {
-        const { kind, group } = fault;
+        const { group } = fault;
         if (group !== undefined) groups.add(group);
-        const run = fault.run(stage).then((hit) => {
-          if (group !== undefined) groups.delete(group);
-          if (hit) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
-          else this.#missed += 1;
-          onFault?.(kind, hit);
-        });
+        const run = this.#make(fault, stage, () => group !== undefined && groups.delete(group));
         running.add(run);
         void run.finally(() => running.delete(run));
       }
       await pause(-Math.log(1 - this.#random()) * BETWEEN_MS);
     }
     await Promise.all(running);
+  }
+
+  async #make({ kind, run }: Fault, stage: Stage, over: () => void): Promise<void> {
+    const hit = await run(stage);
+    over();
+    if (hit) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
+    else this.#missed += 1;
+    this.#options.onFault?.(kind, hit);
   }
 
   async #heal(): Promise<void> {
@@ -470,55 +482,4 @@ function weighted(random: () => number, faults: readonly Fault[]): Fault | undef
   const total = faults.reduce((sum, { weight }) => sum + weight, 0);
   let at = random() * total;
   return faults.find(({ weight }) => (at -= weight) < 0);
-}
-
-function seenOf(event: Readonly<Record<string, unknown>>): readonly SeenRecord[] {
-  if (event['event'] !== 'handed') return [];
-  const { topic, partition, records } = event as {
-    topic: string;
-    partition: number;
-    records: readonly [offset: number, digest: string, value?: string | null][];
-  };
-  return records.map(([offset, digest, value]) => ({
-    topic,
-    partition,
-    offset,
-    digest,
-    ...(value === undefined
-      ? {}
-      : { value: value === null ? null : Uint8Array.from(Buffer.from(value, 'base64')) }),
-  }));
-}
-
-function sentOf(event: Readonly<Record<string, unknown>>): readonly SentRecord[] {
-  if (event['event'] !== 'send.ok') return [];
-  const records = event['records'] as readonly [id: string, partition: number, offset: number][];
-  return records.map(([id, partition, offset]) => ({ id, partition, offset }));
-}
-
-/** What a worker says of its model when it stops. */
-function mergedOf(
-  line: Readonly<Record<string, unknown>>,
-  process: string,
-): readonly MergedModel[] {
-  if (line['msg'] !== 'stopped' || !Array.isArray(line['models'])) return [];
-  const { positions, models } = line as {
-    positions: readonly (number | null)[];
-    models: readonly { readonly name: string; readonly hash: string }[];
-  };
-  return models.map(({ name, hash }) => ({
-    name: process,
-    model: name,
-    positions: positions.map((position) => position ?? undefined),
-    hash,
-  }));
-}
-
-function chunkOf(
-  line: Readonly<Record<string, unknown>>,
-  process: string,
-): readonly AcknowledgedChunk[] {
-  if (line['msg'] !== 'chunk committed') return [];
-  const { partition, from, to } = line as { partition: number; from: number; to: number };
-  return [{ process, partition, from, to }];
 }

@@ -80,8 +80,9 @@ export function viewOf(history: History): View {
 }
 
 /** Deltas of the dump, and before them those that were trimmed since but that a reader was handed. */
-function deltasOf({ raw, topics, readers }: History, partition: number): readonly SeenDelta[] {
-  const log = raw.get(topics.model)?.[partition];
+function deltasOf(history: History, partition: number): readonly SeenDelta[] {
+  const { topics, readers } = history;
+  const log = history.raw.get(topics.model)?.[partition];
   if (log === undefined) return [];
   const trimmed = new Map<number, Uint8Array>();
   for (const { seen } of readers) {

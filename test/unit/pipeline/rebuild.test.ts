@@ -248,6 +248,8 @@ describe('a rebuild that is broken off', () => {
       const log = failing(broken.store, transactions);
       await expect(rebuild({ ...broken, log })).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
       // Whatever is there now, the position is ahead of it or it is whole: nothing can be folded twice.
+      if (transactions > 0)
+        await expect(subscribe(broken)).rejects.toMatchObject({ code: 'DELTA_GAP' });
       expect(await broken.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([1200]);
       expect(await rebuild(broken)).toMatchObject({ records: 1200, hash: before.hash });
       expect(await load(broken)).toEqual(before);
@@ -290,10 +292,22 @@ describe('a rebuild is refused', () => {
     await short.log.trim(TOPICS.source, 0, 30);
     await expect(rebuild(short)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringContaining('30 records that the model learned from are deleted'),
+      message: expect.stringContaining('the 30 records before it are deleted'),
     });
     expect(await load(short)).toEqual(before);
     expect(await rebuild(short, { force: true })).toMatchObject({ records: 70, positions: [100] });
+  });
+
+  test('where records were deleted before they were folded, unless it is forced', async () => {
+    const late = await newPipeline(1);
+    await publish(late, 20);
+    await subscribe(late);
+    await publish(late, 20, 20);
+    await late.log.trim(TOPICS.source, 0, 30);
+    await expect(subscribe(late)).rejects.toMatchObject({ code: 'SOURCE_TRUNCATED' });
+    await expect(rebuild(late)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(await rebuild(late, { force: true })).toMatchObject({ records: 0, positions: [30] });
+    expect(await subscribe(late)).toMatchObject({ records: 10, positions: [40] });
   });
 
   test('when the source was made again', async () => {
