@@ -1,6 +1,7 @@
 /** The generated documents as text, before formatting. */
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { KAFKA_VARIABLES } from '../src/config-kafka.ts';
 import { packageRoot, packageVersion } from '../src/cli/package.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import type { Sink, Surroundings } from '../src/cli/surroundings.ts';
@@ -10,6 +11,7 @@ import {
   commandsTable,
   configurationTable,
   errorsTable,
+  kafkaTable,
   replaceSection,
   SECTIONS,
   topicsTable,
@@ -28,6 +30,7 @@ export function tables(): Readonly<Record<Section, string>> {
     topics: topicsTable(CONTRACTS),
     commands: commandsTable(program),
     configuration: configurationTable(program),
+    kafka: kafkaTable(KAFKA_VARIABLES),
     errors: errorsTable(readFileSync(`${packageRoot()}/src/errors.ts`, 'utf8')),
   };
 }

@@ -1,15 +1,16 @@
 /**
- * The tables that documents share with the code, as Markdown made from the code: topics, commands, configuration, error codes.
- * Pure, apart from what the arguments do.
+ * The tables that documents share with the code, as Markdown made from the code: topics, commands, configuration, variables of
+ * Kafka, error codes. Pure, apart from what the arguments do.
  */
 import type { Command as Parser } from 'commander';
+import type { KAFKA_VARIABLES } from '../src/config-kafka.ts';
 import { COMMAND_NAMES, settingsOf, type CommandName, type SettingRow } from '../src/config.ts';
 import { RECOVERY, type Recovery } from '../src/errors.ts';
 import { partitionsText } from '../topics/asyncapi.ts';
 import { DAY_MS, type TopicContract } from '../topics/contract.ts';
 
 /** Names of the generated sections, as they stand in the markers. */
-export const SECTIONS = ['topics', 'commands', 'configuration', 'errors'] as const;
+export const SECTIONS = ['topics', 'commands', 'configuration', 'kafka', 'errors'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** Topics of a pipeline in the order a record meets them. */
@@ -116,23 +117,41 @@ export function configurationTable(program: Parser): string {
 function defaults(group: readonly { row: SettingRow; command: CommandName }[]): string {
   const byValue = new Map<string, CommandName[]>();
   for (const { row, command } of group) {
-    // A setting that is on or off is off.
-    const value = row.info.value === undefined ? '' : (row.fallback ?? '');
+    const value = fallbackOf(row);
     const commands = byValue.get(value) ?? [];
     if (commands.length === 0) byValue.set(value, commands);
     commands.push(command);
   }
   const [only] = byValue.keys();
-  if (byValue.size === 1) return only === undefined || only === '' ? '' : code(only);
+  if (byValue.size === 1) return only ?? '';
   return [...byValue]
-    .map(([value, commands]) => `${value === '' ? 'none' : code(value)} in ${commands.join(', ')}`)
+    .map(([value, commands]) => `${value === '' ? 'none' : value} in ${commands.join(', ')}`)
     .join('; ');
 }
 
+function fallbackOf({ info, fallback }: SettingRow): string {
+  // A setting that is on or off is off.
+  if (info.value === undefined || fallback === undefined || fallback === '') return '';
+  return info.onKafka === undefined
+    ? code(fallback)
+    : `${code(fallback)}, on Kafka ${code(info.onKafka)}`;
+}
+
+/** What completes a `kafka:` log, with other names that are understood. */
+export function kafkaTable(variables: typeof KAFKA_VARIABLES): string {
+  return markdownTable(
+    ['variable', 'meaning'],
+    variables.map(({ name, aliases = [], secret, meaning }) => [
+      [name, ...aliases].map((each) => code(each)).join(' or '),
+      `${escaped(meaning)}${secret === true ? `; or the name of a file with it, in ${code(`${name}_FILE`)}` : ''}`,
+    ]),
+  );
+}
+
 const CONSEQUENCES: Readonly<Record<Recovery, string>> = {
-  exit: 'nothing is started, exit 2',
+  exit: 'the command ends, exit 2',
   deadLetter: 'the record goes to the dead-letter topic, the position moves on',
-  retry: 'tried again with backoff, then exit 1',
+  retry: 'tried again with backoff; a command gives up with exit 1, a subscriber on Kafka waits',
   reclaim: 'what was staged is dropped, the partition claimed again',
   stop: 'nothing more is learned, exit 1',
 };

@@ -112,9 +112,9 @@ export class SnapshotTaker {
     this.#subjects = partition === 0 ? [{ kind: 'sums' }, carry] : [carry];
   }
 
-  /** A snapshot has been begun and is not whole yet. */
-  get isWriting(): boolean {
-    return this.#job !== undefined;
+  /** A snapshot is being written, or due: the next step is wanted soon. */
+  get isBusy(): boolean {
+    return this.#job !== undefined || this.#subjects.some((subject) => this.#isDue(subject));
   }
 
   /**
@@ -150,11 +150,11 @@ export class SnapshotTaker {
   /** Writes what is left of a snapshot that was begun, unless that takes longer. */
   async finish(withinMs: number): Promise<void> {
     const { now } = this.#context;
-    for (const start = now(); this.isWriting && now() - start < withinMs;) await this.step();
+    for (const start = now(); this.#job !== undefined && now() - start < withinMs;)
+      await this.step();
   }
 
   async #begin(): Promise<Job | undefined> {
-    if (this.#context.warned.has('CHUNK_TOO_LARGE')) return undefined;
     const subject = this.#subjects.find((each) => this.#isDue(each));
     if (subject === undefined) return undefined;
     const { snapshots, now } = this.#context;
@@ -172,7 +172,8 @@ export class SnapshotTaker {
   }
 
   #isDue(subject: Subject): boolean {
-    const { snapshots, everyBytes } = this.#context;
+    const { snapshots, everyBytes, warned } = this.#context;
+    if (warned.has('CHUNK_TOO_LARGE')) return false;
     const taught = this.#taught(subject);
     if (taught < everyBytes || taught < (this.#notBefore.get(subject.kind) ?? 0)) return false;
     const header = snapshots.whole(subject)[0]?.header;

@@ -94,6 +94,8 @@ export interface SubscriberSummary {
 }
 
 export const CHUNK_RECORDS = 500;
+/** After a chunk that was too large for the log, so many are half its size. */
+const SMALLER_CHUNKS = 100;
 const SNAPSHOT_EVERY_KIB = 16_384;
 /** How long a stop waits for a snapshot that was begun, ms. */
 const FINISH_MS = 3000;
@@ -157,8 +159,8 @@ class Subscriber {
   readonly #passed: number[] = [];
   /** By partition of others: the position at which the source was last asked for more. */
   readonly #asked: (number | undefined)[] = [];
-  /** By partition: records of a chunk, fewer than usual after one that was too large for the log. */
-  readonly #chunkRecords = new Map<number, number>();
+  /** By partition: most records of a chunk, after one that was too large for the log, and for how many chunks that holds. */
+  readonly #smaller = new Map<number, { readonly records: number; chunks: number }>();
 
   static async open(options: SubscriberOptions, totals: Totals): Promise<Subscriber> {
     const topics = topicNames(options.pipeline, options.topics);
@@ -305,24 +307,25 @@ class Subscriber {
       let idle = false;
       while (!owned.signal.aborted) {
         const position = this.#state.positions[partition] ?? 0;
-        const isWaiting = !taker.isWriting && this.#options.untilEnd !== true;
+        const isWaiting = !taker.isBusy && this.#options.untilEnd !== true;
         const batch = await owned.next({
           from: Math.max(position, this.#passed[partition] ?? 0),
-          maxRecords: this.#chunkRecords.get(partition) ?? CHUNK_RECORDS,
+          maxRecords: this.#smaller.get(partition)?.records ?? CHUNK_RECORDS,
           maxBytes: CHUNK_BYTES,
-          waitMs: !taker.isWriting && idle ? IDLE_MS * 10 : isWaiting ? IDLE_MS : 0,
+          waitMs: !taker.isBusy && idle ? IDLE_MS * 10 : isWaiting ? IDLE_MS : 0,
         });
         if (batch.records.length > 0) await this.#chunk(owned, fold, batch.records, batch.end);
         this.#passed[partition] = batch.next;
+        // Before it counts as idle: a run to the end takes the snapshots that are due.
+        if (!this.#isStopped(owned)) await taker.step();
         if (batch.records.length > 0) {
           idle = false;
-        } else if (!idle && !taker.isWriting && !this.#isStopped(owned)) {
+        } else if (!idle && !taker.isBusy && !this.#isStopped(owned)) {
           idle = true;
           await reportIdle(owned, fold);
           this.#options.onEvent?.({ type: 'idle', partition, position, end: batch.end });
           if (this.#options.untilEnd === true) this.#stopAtEnd();
         }
-        if (!this.#isStopped(owned)) await taker.step();
       }
       if (!this.#stop.signal.aborted) return;
       // Told to stop: the figures end with what was folded, and not up to `metricsEvery` records before.
@@ -354,11 +357,12 @@ class Subscriber {
       await owned.transact({ records: chunk.outputs, position: chunk.to });
     } catch (error) {
       fold.rollback();
-      throw this.#smaller(partition, records.length, error);
+      throw this.#tooLarge(partition, records.length, error);
     }
     crashPoint('committed');
     fold.commit(chunk);
-    this.#chunkRecords.delete(partition);
+    const smaller = this.#smaller.get(partition);
+    if (smaller !== undefined && --smaller.chunks === 0) this.#smaller.delete(partition);
     crashPoint('merged');
     const { predictions, outcomes, deadLetters } = chunk;
     this.#totals.records += records.length;
@@ -391,10 +395,11 @@ class Subscriber {
     await follower.catchUpOthers(this.#owned);
     const source = await this.#log.describeTopic(this.#topics.source);
     const range = source?.partitions[partition] ?? { start: 0, end: 0 };
+    const isNew = this.#state.positions[partition] === undefined;
     const position = (this.#state.positions[partition] ??= range.start);
     follower.seek(partition, follower.next(partition));
     this.#passed[partition] = position;
-    this.#checkPosition(owned, position, range);
+    this.#checkPosition(owned, position, isNew, range);
     fold.resume(await this.#reported(partition), await this.#last(partition, position));
     this.#options.onEvent?.({
       type: 'restored',
@@ -411,6 +416,7 @@ class Subscriber {
   #checkPosition(
     { partition, committed }: OwnedPartition,
     position: number,
+    isNew: boolean,
     { start, end }: { readonly start: number; readonly end: number },
   ): void {
     const { source, model } = this.#topics;
@@ -424,20 +430,21 @@ class Subscriber {
         { partition, position, start, end },
       );
     }
-    if (committed !== undefined && committed > position) {
+    // A position is committed together with a delta.
+    if (committed !== undefined && (isNew || committed > position)) {
       throw new ValenceError(
         'DELTA_GAP',
-        `${source}/${partition} was folded up to offset ${committed}, but ${model} tells only what was learned up to ${position}: deltas were lost; ${REBUILD}`,
+        `${source}/${partition} was folded up to offset ${committed}, but ${model} tells ${isNew ? 'nothing' : `only up to ${position}`} of it: deltas were lost; ${REBUILD}`,
         { partition, position, committed },
       );
     }
   }
 
   /** Folds fewer records at once after a transaction that was too large for the log. @returns the error to leave the claim with */
-  #smaller(partition: number, records: number, error: unknown): unknown {
+  #tooLarge(partition: number, records: number, error: unknown): unknown {
     if (!isValenceError(error) || error.code !== 'CHUNK_TOO_LARGE') return error;
     if (records > 1) {
-      this.#chunkRecords.set(partition, Math.floor(records / 2));
+      this.#smaller.set(partition, { records: Math.floor(records / 2), chunks: SMALLER_CHUNKS });
       return error;
     }
     return new ValenceError(

@@ -106,7 +106,7 @@ export function someInputs(length: number, from = 0): SourceInput[] {
   });
 }
 
-/** Record time goes on by 1 s a record, the same in every run. */
+/** Record time goes on by 1 s a record, the same in every run, and is far ahead, so that nothing is past its retention. */
 export async function publish(
   log: EventLog,
   values: readonly SourceInput[],
@@ -117,7 +117,7 @@ export async function publish(
     values.map((value, i) => ({
       key: value.id,
       value: JSON.stringify(value),
-      timestamp: 1_700_000_000_000 + (from + i) * 1000,
+      timestamp: 4_000_000_000_000 + (from + i) * 1000,
     })),
   );
 }

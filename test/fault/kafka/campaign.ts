@@ -119,14 +119,16 @@ function add({
 }
 
 function tell(own: number, result: RoundResult): void {
-  const { faults, missed, records, deltas, aborted, trimmed, settledMs } = result;
+  const { faults, missed, records, deltas, aborted, trimmed, unchecked, settledMs } = result;
   const hits = [...faults.values()].reduce((sum, count) => sum + count, 0);
   const bad = result.violations.length + result.complaints.length;
   say(
     [
       `round ${own}: ${hits} faults (${missed} found nothing)`,
       `${records} records, ${deltas} deltas, ${aborted} aborted records`,
-      trimmed > 0 ? 'trimmed' : 'all deltas kept',
+      trimmed === 0
+        ? 'all deltas kept'
+        : `${trimmed} partitions trimmed${unchecked > 0 ? `, ${unchecked} not recomputed` : ''}`,
       `lag 0 after ${settledMs === undefined ? 'never' : `${(settledMs / 1000).toFixed(1)} s`}`,
       bad === 0 ? 'good' : `${bad} VIOLATIONS`,
     ].join(' · '),

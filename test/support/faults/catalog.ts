@@ -171,7 +171,7 @@ export const FAULTS: readonly Fault[] = [
   ...WORKER_APIS.flatMap((api): Fault[] => [
     disturbed(`cut before ${api}`, 0.8, api, { kind: 'cutBefore' }),
     disturbed(`answer of ${api} lost, connection cut`, 1.4, api, { kind: 'cutAfter' }),
-    disturbed(`answer of ${api} swallowed`, 0.7, api, { kind: 'swallow' }),
+    disturbed(`answer of ${api} swallowed`, 0.4, api, { kind: 'swallow' }),
   ]),
   ...CODES.flatMap(([api, codes]) =>
     codes.map((code) => disturbed(`code ${code} for ${api}`, 0.3, api, { kind: 'code', code })),

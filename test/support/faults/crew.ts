@@ -31,7 +31,7 @@ export class Place {
   readonly role: Role;
   readonly ends: End[] = [];
   #child: ChildProcess | undefined;
-  #ended: Promise<unknown> = Promise.resolve();
+  #ended: Promise<void> = Promise.resolve();
   #life = 0;
   #leaving = false;
   #extra: Readonly<Record<string, string>> = {};
@@ -91,7 +91,7 @@ export class Place {
   /** SIGTERM, and a new one after it. */
   async restart(): Promise<void> {
     this.#signal('SIGTERM');
-    await Promise.race([this.#ended, pause(LEAVE_MS)]);
+    await this.#endsInTime();
   }
 
   /** SIGTERM for good. @returns its exit code; undefined: it had to be killed, or was not running */
@@ -99,11 +99,17 @@ export class Place {
     this.#leaving = true;
     this.thaw();
     this.#signal('SIGTERM');
-    const ended = await Promise.race([this.#ended.then(() => true), pause(LEAVE_MS)]);
-    if (ended === true) return this.ends.at(-1)?.code ?? undefined;
+    if (await this.#endsInTime()) return this.ends.at(-1)?.code ?? undefined;
     this.kill();
     await this.#ended;
     return undefined;
+  }
+
+  async #endsInTime(): Promise<boolean> {
+    const ended = new AbortController();
+    void this.#ended.then(() => ended.abort());
+    await pause(LEAVE_MS, ended.signal);
+    return ended.signal.aborted;
   }
 
   #signal(signal: NodeJS.Signals): void {

@@ -26,6 +26,7 @@ import {
   type StableSample,
 } from '../history/history.ts';
 import { readPositions, readTopics } from '../history/kafka-history.ts';
+import { viewOf } from '../history/view.ts';
 import { WireClient } from '../history/wire.ts';
 import type { KafkaBroker } from '../kafka/broker.ts';
 import { seeded } from '../kill-campaign.ts';
@@ -38,7 +39,7 @@ import { KafkaProxy } from './proxy.ts';
 export const PARTITIONS = 3;
 const DECLARED = ['negative', 'positive'];
 /** Mean pause between two faults, ms. */
-const BETWEEN_MS = 1800;
+const BETWEEN_MS = 1300;
 /** After the last healing lag must come to 0 within this, ms: session, transaction time-out, scan, restart, backlog. */
 const SETTLE_MS = 60_000;
 /** When it is given up waiting for, ms. */
@@ -77,7 +78,10 @@ export interface RoundResult {
   readonly records: number;
   readonly deltas: number;
   readonly aborted: number;
+  /** Partitions whose model topic no longer begins with the first delta. */
   readonly trimmed: number;
+  /** Those of them whose first deltas no reader has seen either: their sums and predictions were not recomputed. */
+  readonly unchecked: number;
   readonly settledMs: number | undefined;
   /** Merged models, as everybody computed them. */
   readonly merged: readonly MergedModel[];
@@ -469,6 +473,7 @@ class Round {
         .flatMap(({ records }) => records)
         .filter(({ outcome }) => outcome === 'aborted').length,
       trimmed: (raw.get(model) ?? []).filter(({ start }) => start > 0).length,
+      unchecked: viewOf(history).partitions.filter(({ whole }) => !whole).length,
       settledMs,
       merged: history.merged,
       violations,

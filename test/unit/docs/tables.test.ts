@@ -4,6 +4,7 @@ import {
   commandsTable,
   configurationTable,
   errorsTable,
+  kafkaTable,
   markdownTable,
   replaceSection,
   topicsTable,
@@ -115,6 +116,28 @@ describe('configuration', () => {
       '`start`, `subscribe`, `verify`',
     ]);
   });
+
+  test('another default on Kafka stands beside the usual one', () => {
+    const [partitions] = rows.filter((row) => flagOf(row) === '--partitions');
+    expect(partitions?.[2]).toBe('`1`, on Kafka `4`');
+  });
+});
+
+describe('variables of Kafka', () => {
+  test('stand with their other names, and files where they are secrets', () => {
+    const table = kafkaTable([
+      { name: 'KAFKA_BROKERS', aliases: ['KAFKA_BOOTSTRAP_SERVERS'], meaning: 'host:port' },
+      { name: 'KAFKA_SASL_PASSWORD', secret: true, meaning: 'password' },
+    ]);
+    expect(cells(table)).toEqual([
+      ['variable', 'meaning'],
+      ['`KAFKA_BROKERS` or `KAFKA_BOOTSTRAP_SERVERS`', 'host:port'],
+      [
+        '`KAFKA_SASL_PASSWORD`',
+        'password; or the name of a file with it, in `KAFKA_SASL_PASSWORD_FILE`',
+      ],
+    ]);
+  });
 });
 
 describe('errors', () => {
@@ -127,7 +150,7 @@ describe('errors', () => {
     expect(rows[0]).toEqual([
       '`CONFIG_INVALID`',
       'Meaning of CONFIG_INVALID, in two lines.',
-      'nothing is started, exit 2',
+      'the command ends, exit 2',
     ]);
     expect(rows.find(([code]) => code === '`EPOCH_FENCED`')?.[2]).toBe(
       'what was staged is dropped, the partition claimed again',

@@ -107,7 +107,7 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
                 topic: TOPICS.source,
                 partition,
                 offset: position + i,
-                timestamp: 1_800_000_000_000 + i,
+                timestamp: 4_100_000_000_000 + i,
                 key: null,
                 value: Buffer.from(JSON.stringify(value)),
                 headers: [],
@@ -115,7 +115,7 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
               const [ours, theirs] = [fold, fromDeltas.folds[partition]].map((each) =>
                 each?.stage(records, position, 9),
               );
-              expect(ours).toEqual(theirs);
+              expect(ours?.outputs).toEqual(theirs?.outputs);
               if (ours !== undefined && theirs !== undefined) {
                 fold.commit(ours);
                 fromDeltas.folds[partition]?.commit(theirs);
@@ -132,7 +132,7 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
 
   test('deltas that two snapshots hold are deleted, and nothing else changes', async () => {
     await withLog(kind, partitions, async (log) => {
-      const given = parts(12);
+      const given = parts(partitions === 1 ? 12 : 40);
       const events = await runs(log, given, { snapshotEvery: 1 });
       const kinds = new Set(events.flatMap((e) => (e.type === 'snapshot' ? [e.kind] : [])));
       expect(kinds).toEqual(new Set(['sums', 'carry']));
@@ -327,6 +327,23 @@ describe('stops before it learns on doubtful state', () => {
     });
   });
 
+  test('when the model topic was lost, and with it what retention has taken from the source', async () => {
+    await withLog('memory', 1, async (log) => {
+      await runs(log, parts(1), {});
+      await log.trim(TOPICS.source, 0, 60);
+      const lost = replaced(log, {
+        read: async (topic, partition, options) =>
+          topic === TOPICS.model
+            ? { records: [], next: options.from, end: 0 }
+            : log.read(topic, partition, options),
+      });
+      await expect(subscribe(lost)).rejects.toMatchObject({
+        code: 'DELTA_GAP',
+        fields: { position: 60, committed: 60 },
+      });
+    });
+  });
+
   test('when a snapshot is of deltas that were replaced since', async () => {
     await withLog('memory', 1, async (log) => {
       await runs(log, parts(6), { snapshotEvery: 1 });
@@ -377,10 +394,8 @@ test('a start reads as much after a long history as after a short one', async ()
       measured.push(await readAtStart(log));
     }
     const [short = 0, long = Infinity] = measured;
-    const [all = []] = await recordsOf(log, TOPICS.source);
-    const history = all.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-    expect(long).toBeLessThan(1.5 * short);
-    expect(long).toBeLessThan(history);
+    expect(long).toBeLessThan(1.2 * short);
+    expect(await startOf(log, TOPICS.model)).toBeGreaterThan(20);
   });
 });
 
@@ -392,10 +407,9 @@ describe('the log', () => {
           throw new ValenceError('CONFIG_INVALID', 'no permission on the topic (DELETE)');
         },
       });
-      await publish(log, parts(1, 3000).flat());
-      const events: SubscriberEvent[] = [];
-      await subscribe(refusing, { snapshotEvery: 1, onEvent: (event) => events.push(event) });
-      expect(events.filter(({ type }) => type === 'warning')).toEqual([
+      const events = await runs(refusing, parts(12), { snapshotEvery: 1 });
+      const warnings = events.filter(({ type }) => type === 'warning');
+      expect(warnings.slice(0, 1)).toEqual([
         {
           type: 'warning',
           partition: 0,
@@ -403,6 +417,8 @@ describe('the log', () => {
           message: 'no permission on the topic (DELETE)',
         },
       ]);
+      // Once a process, of which each run is one; the first of them took too few snapshots to delete anything.
+      expect(warnings.length).toBeLessThan(12);
       expect(await startOf(log, TOPICS.model)).toBe(0);
       expect((await wholeOf(log, { kind: 'sums' })).length).toBe(2);
     });
@@ -417,9 +433,7 @@ describe('the log', () => {
           await log.trim(...args);
         },
       });
-      await publish(log, parts(1, 6000).flat());
-      const events: SubscriberEvent[] = [];
-      await subscribe(busy, { snapshotEvery: 1, onEvent: (event) => events.push(event) });
+      const events = await runs(busy, parts(20), { snapshotEvery: 1 });
       expect(events.filter(({ type }) => type === 'warning')).toEqual([]);
       expect(refusals).toBeLessThan(1);
       expect(await startOf(log, TOPICS.model)).toBeGreaterThan(0);
@@ -538,16 +552,20 @@ test('a model that the snapshot taker does not run stays in snapshots', async ()
     const both = [CHAMPION, CHALLENGER];
     await publish(log, someInputs(100));
     await subscribe(log, { models: both, snapshotEvery: 1 });
-    await publish(log, someInputs(2000, 100), 100);
-    await subscribe(log, { snapshotEvery: 1 });
+    for (let from = 100; from < 2100; from += 100) {
+      await publish(log, someInputs(100, from), from);
+      await subscribe(log, { snapshotEvery: 1 });
+    }
     expect(await startOf(log, TOPICS.model)).toBeGreaterThan(1);
     await publish(log, someInputs(100, 2100), 2100);
     await subscribe(log, { models: both });
     await withLog('memory', 1, async (kept) => {
       await publish(kept, someInputs(100));
       await subscribe(kept, { models: both });
-      await publish(kept, someInputs(2000, 100), 100);
-      await subscribe(kept);
+      for (let from = 100; from < 2100; from += 100) {
+        await publish(kept, someInputs(100, from), from);
+        await subscribe(kept);
+      }
       await publish(kept, someInputs(100, 2100), 2100);
       await subscribe(kept, { models: both });
       const state = async (of: EventLog) => {
@@ -590,7 +608,7 @@ test('a process that slept while deltas were deleted begins anew with the snapsh
       },
     });
     const standby = subscribe(sleepy, { untilEnd: false, signal: stop.signal });
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < 50; i++) {
       await publish(log, someInputs(100, 200 + i * 100), 200 + i * 100);
       await subscribe(log, { snapshotEvery: 1 });
     }
