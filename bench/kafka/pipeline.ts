@@ -5,9 +5,9 @@
  *
  *   source (preloaded) ──► worker, a fresh process ──► results (and model, positions), on one broker
  *
- * A shape is partitions x workers. All rates run from a worker's first line, before it connects, to its last commit: joining the group, claiming the partitions and
- * compiling what runs hot are in them. Rounds are interleaved, so that each contestant meets the same load of the machine; a ratio
- * is the median of the ratios within the rounds.
+ * A shape is partitions x workers. All rates run from a worker's first line, before it connects, to its last commit: joining the
+ * group, claiming the partitions and compiling what runs hot are in them. Rounds are interleaved, so that each contestant meets the
+ * same load of the machine; a ratio is the median of the ratios within the rounds.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

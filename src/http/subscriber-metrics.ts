@@ -139,6 +139,7 @@ export function subscriberMetrics(
         break;
       case 'idle':
       case 'heartbeat':
+      case 'warning':
         break;
     }
   };

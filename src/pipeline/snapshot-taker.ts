@@ -147,11 +147,10 @@ export class SnapshotTaker {
     await this.#trim(job.subject);
   }
 
-  /** Writes what is left of a snapshot that was begun, unless that takes longer. */
+  /** Writes what is left of a snapshot that was begun, and those that are due, unless that takes longer. */
   async finish(withinMs: number): Promise<void> {
     const { now } = this.#context;
-    for (const start = now(); this.#job !== undefined && now() - start < withinMs;)
-      await this.step();
+    for (const start = now(); this.isBusy && now() - start < withinMs;) await this.step();
   }
 
   async #begin(): Promise<Job | undefined> {

@@ -374,10 +374,10 @@ async function send<T extends { readonly clientSideThrottleTime: number }>(
       'CONFIG_INVALID',
       `the broker is too old: expected Kafka 2.3 or newer (${api.apiName} version ${api.apiVersion}), got ${api.apiName} up to version ${versions?.[api.apiKey]?.maxVersion ?? 0}`,
     );
-  const bytes = body.bytes();
+  const payload = body.bytes();
   try {
     return await connectionPool.send({
-      request: { ...api, encode: () => Promise.resolve({ buf: bytes, buffer: bytes }) },
+      request: { ...api, encode: () => Promise.resolve({ buf: payload, buffer: payload }) },
       response: {
         decode: (bytes) => Promise.resolve(decode(new DecoderClass(bytes))),
         parse: (data) => Promise.resolve(data),

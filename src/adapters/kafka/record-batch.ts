@@ -188,26 +188,19 @@ function varintSize(value: number): number {
   return size;
 }
 
-/** Eight tables: eight bytes a step. */
-const TABLES = Array.from({ length: 8 }, () => new Uint32Array(256));
-for (const [at, table] of TABLES.entries()) {
-  for (let byte = 0; byte < 256; byte++) {
+/** Table of a byte that is followed by `zeros` others. */
+function crcTable(zeros: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
     let value = byte;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f6_3b78 : value >>> 1;
-    const before = TABLES[at - 1]?.[byte] ?? 0;
-    table[byte] = at === 0 ? value : (before >>> 8) ^ (TABLES[0]?.[before & 0xff] ?? 0);
-  }
+    for (let bit = 0; bit < 8 * (zeros + 1); bit++)
+      value = value & 1 ? (value >>> 1) ^ 0x82f6_3b78 : value >>> 1;
+    return value >>> 0;
+  });
 }
-const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-  Uint32Array,
-];
+
+/** Eight bytes a step. */
+const [T0, T1, T2, T3] = [crcTable(0), crcTable(1), crcTable(2), crcTable(3)];
+const [T4, T5, T6, T7] = [crcTable(4), crcTable(5), crcTable(6), crcTable(7)];
 
 /** CRC-32C (Castagnoli) of a part of a buffer, unsigned. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {

@@ -131,8 +131,8 @@ export class TransactionalProducer {
     if (this.#dead) throw this.#fenced();
     let ending = false;
     try {
-      const partitions = await this.#partitions(records);
-      const offsets = await this.#fill(records, partitions, position);
+      const batches = batchesOf(records);
+      const offsets = await this.#fill(batches, await this.#partitions(batches), position);
       if (records.length === 0 && position === undefined) return offsets;
       crashPoint('beforeCommit');
       ending = true;
@@ -147,7 +147,7 @@ export class TransactionalProducer {
   }
 
   async #fill(
-    records: readonly TransactionRecord[],
+    batches: readonly Batches[],
     partitions: ReadonlyMap<string, readonly number[]>,
     position: GroupPosition | undefined,
   ): Promise<ReadonlyMap<string, number>> {
@@ -159,7 +159,7 @@ export class TransactionalProducer {
     }
     // Both are waited for, also when one of them fails: nothing may be under way when the error is told.
     const [produced, told] = await Promise.allSettled([
-      this.#produce(records),
+      this.#produce(batches),
       position === undefined ? Promise.resolve() : this.#sendPosition(position),
     ]);
     if (produced.status === 'rejected') throw produced.reason;
@@ -182,14 +182,12 @@ export class TransactionalProducer {
   }
 
   /** By topic its partitions. @throws NOT_FOUND */
-  async #partitions(
-    records: readonly TransactionRecord[],
-  ): Promise<ReadonlyMap<string, readonly number[]>> {
+  async #partitions(batches: readonly Batches[]): Promise<ReadonlyMap<string, readonly number[]>> {
     const found = new Map<string, Set<number>>();
-    for (const { topic, partition } of records) {
-      let partitions = found.get(topic);
-      if (partitions === undefined) found.set(topic, (partitions = new Set()));
-      partitions.add(partition);
+    for (const { topic, partition } of batches) {
+      const partitions = found.get(topic);
+      if (partitions === undefined) found.set(topic, new Set([partition]));
+      else partitions.add(partition);
     }
     await this.#cluster.addMultipleTargetTopics([...found.keys()]);
     return new Map(
@@ -210,10 +208,10 @@ export class TransactionalProducer {
     );
   }
 
-  /** Sends all records: each round a batch of every partition, since a request holds at most one of each. */
-  async #produce(records: readonly TransactionRecord[]): Promise<ReadonlyMap<string, number>> {
+  /** @returns by `topic/partition`: offset of the first record */
+  async #produce(batches: readonly Batches[]): Promise<ReadonlyMap<string, number>> {
     const first = new Map<string, number>();
-    for (const round of rounds(records)) {
+    for (const round of rounds(batches)) {
       const byLeader = new Map<number, Lane[]>();
       for (const lane of round) {
         const leader = this.#leader(lane);
@@ -334,30 +332,45 @@ interface Lane {
   readonly records: readonly TransactionRecord[];
 }
 
-/** The records by partition, cut into batches below {@link MOST_BATCH_BYTES}: the n-th batches of all partitions, then the next. */
-function rounds(records: readonly TransactionRecord[]): readonly (readonly Lane[])[] {
-  const lanes = new Map<string, { bytes: number; batches: TransactionRecord[][] }>();
+/** Batches of one partition, in order. */
+interface Batches {
+  readonly topic: string;
+  readonly partition: number;
+  readonly batches: TransactionRecord[][];
+  /** Of the last batch, roughly. */
+  bytes: number;
+}
+
+/** The records by partition, cut into batches below {@link MOST_BATCH_BYTES}. */
+function batchesOf(records: readonly TransactionRecord[]): readonly Batches[] {
+  const all: Batches[] = [];
+  // Most records go where the one before them went.
+  let last: Batches | undefined;
   for (const record of records) {
-    const key = `${record.topic}/${record.partition}`;
-    let lane = lanes.get(key);
-    if (lane === undefined) lanes.set(key, (lane = { bytes: 0, batches: [[]] }));
+    const { topic, partition } = record;
+    if (last?.partition !== partition || last.topic !== topic) {
+      last = all.find((each) => each.partition === partition && each.topic === topic);
+      if (last === undefined) all.push((last = { topic, partition, batches: [[]], bytes: 0 }));
+    }
     const bytes = roughBytes(record);
-    const last = lane.batches.at(-1);
-    if (last !== undefined && (last.length === 0 || lane.bytes + bytes <= MOST_BATCH_BYTES)) {
-      last.push(record);
-      lane.bytes += bytes;
+    const batch = last.batches.at(-1);
+    if (batch !== undefined && (batch.length === 0 || last.bytes + bytes <= MOST_BATCH_BYTES)) {
+      batch.push(record);
+      last.bytes += bytes;
     } else {
-      lane.batches.push([record]);
-      lane.bytes = bytes;
+      last.batches.push([record]);
+      last.bytes = bytes;
     }
   }
+  return all;
+}
+
+/** The n-th batches of all partitions, then the next: a request holds at most one of each. */
+function rounds(all: readonly Batches[]): readonly (readonly Lane[])[] {
   const result: Lane[][] = [];
-  for (const { batches } of lanes.values()) {
-    for (const [round, batch] of batches.entries()) {
-      const { topic, partition } = batch[0] ?? { topic: '', partition: 0 };
-      (result[round] ??= []).push({ topic, partition, records: batch });
-    }
-  }
+  for (const { topic, partition, batches } of all)
+    for (const [round, records] of batches.entries())
+      (result[round] ??= []).push({ topic, partition, records });
   return result;
 }
 
@@ -420,7 +433,7 @@ export async function coordinatorOf(cluster: Cluster, key: string, type: number)
         groupId: key,
         coordinatorType: type,
       });
-      return Number(coordinator.nodeId);
+      return coordinator.nodeId;
     } catch (error) {
       failure = error;
     }
