@@ -131,10 +131,9 @@ function defaults(group: readonly { row: SettingRow; command: CommandName }[]): 
 
 function fallbackOf({ info, fallback }: SettingRow): string {
   // A setting that is on or off is off.
-  if (info.value === undefined || fallback === undefined || fallback === '') return '';
-  return info.onKafka === undefined
-    ? code(fallback)
-    : `${code(fallback)}, on Kafka ${code(info.onKafka)}`;
+  return info.value === undefined || fallback === undefined || fallback === ''
+    ? ''
+    : code(fallback);
 }
 
 /** What completes a `kafka:` log, with other names that are understood. */

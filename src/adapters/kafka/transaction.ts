@@ -426,6 +426,7 @@ async function askCoordinator<T>(
 /** Node that coordinates a transactional id or a group. Any broker knows; the first that answers is believed. */
 export async function coordinatorOf(cluster: Cluster, key: string, type: number): Promise<number> {
   let failure: unknown;
+  if (cluster.getNodeIds().length === 0) await cluster.refreshMetadata();
   for (const nodeId of cluster.getNodeIds()) {
     try {
       const broker = await cluster.findBroker({ nodeId });

@@ -119,7 +119,7 @@ describe('configuration', () => {
 
   test('another default on Kafka stands beside the usual one', () => {
     const [partitions] = rows.filter((row) => flagOf(row) === '--partitions');
-    expect(partitions?.[2]).toBe('`1`, on Kafka `4`');
+    expect(partitions?.[2]).toBe('`1, on Kafka 4`');
   });
 });
 
