@@ -19,8 +19,8 @@ interface Heads {
   readonly carries: readonly { readonly model: string; readonly head: Head }[];
 }
 
-/** Entries read between two turns of the event loop: about 5 ms. */
-const STEP = 2000;
+/** Entries read between two turns of the event loop: a few ms. */
+const STEP = 1000;
 
 /** Pieces of `size` bytes, the last one shorter. Each is made when it is asked for. */
 export function* encodeCarry(
@@ -46,7 +46,9 @@ export function* encodeCarry(
 class CarryEncoder {
   readonly #out: ByteWriter;
   readonly #extractor: Pick<Extractor, 'visit'>;
-  readonly #terms = new Map<number, number>();
+  /** By feature id: its number + 1; 0: none yet. */
+  #terms = new Int32Array(4096);
+  #termCount = 0;
   readonly #labels = new Map<string, number>();
   /** By the list and, since equal lists need not be one object, by its text. */
   readonly #lists = new Map<readonly string[] | string, number>();
@@ -112,6 +114,16 @@ class CarryEncoder {
     out.varint(best + 1);
   }
 
+  #newTerm(id: number): void {
+    if (id >= this.#terms.length) {
+      const grown = new Int32Array(Math.max(id + 1, this.#terms.length * 2));
+      grown.set(this.#terms);
+      this.#terms = grown;
+    }
+    this.#terms[id] = ++this.#termCount;
+    this.#extractor.visit(id, this.#out);
+  }
+
   #list(classes: readonly string[]): void {
     const text = this.#lists.has(classes) ? '' : JSON.stringify(classes);
     const known = this.#lists.get(classes) ?? this.#lists.get(text);
@@ -142,12 +154,9 @@ class CarryEncoder {
       const id = ids[at] ?? -1;
       if (id === -1) continue;
       const value = values?.[at] ?? 1;
-      const known = this.#terms.get(id);
-      out.varint(2 * (known ?? this.#terms.size) + (value === 1 ? 0 : 1));
-      if (known === undefined) {
-        this.#terms.set(id, this.#terms.size);
-        this.#extractor.visit(id, out);
-      }
+      const known = this.#terms[id] ?? 0;
+      out.varint(2 * (known === 0 ? this.#termCount : known - 1) + (value === 1 ? 0 : 1));
+      if (known === 0) this.#newTerm(id);
       if (value !== 1) out.varint(value);
     }
   }

@@ -30,7 +30,7 @@ export type Slot = (typeof SLOTS)[number];
 export type Subject =
   { readonly kind: 'sums' } | { readonly kind: 'carry'; readonly partition: number };
 
-type HeaderOf<S extends Subject> = S extends { kind: 'sums' } ? SumsHeader : CarryHeader;
+type HeaderOf<S extends Subject> = S extends { readonly kind: 'sums' } ? SumsHeader : CarryHeader;
 
 /** A snapshot that is whole as far as places tell. */
 export interface Found<S extends Subject = Subject> {

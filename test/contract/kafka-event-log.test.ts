@@ -8,10 +8,19 @@ import {
 } from '../../src/adapters/kafka/driver.ts';
 import { KafkaEventLog } from '../../src/adapters/kafka/event-log.ts';
 import { TransactionalProducer } from '../../src/adapters/kafka/transaction.ts';
-import type { TopicSpec } from '../../src/ports/event-log.ts';
-import { freshTopics, type LogPair, readAll, until, values } from '../support/event-log-driver.ts';
+import type { OwnedPartition, TopicSpec } from '../../src/ports/event-log.ts';
+import {
+  aborted,
+  freshTopics,
+  type LogPair,
+  readAll,
+  startOwner,
+  until,
+  values,
+} from '../support/event-log-driver.ts';
 import { describeEventLog } from '../support/event-log-suite.ts';
 import { describeKafka } from '../support/kafka/describe.ts';
+import { API, Spy } from '../support/kafka/spy.ts';
 
 describeKafka('on a broker', ({ brokers }) => {
   const settings: KafkaSettings = { brokers, clientId: 'contract' };
@@ -56,6 +65,35 @@ describeKafka('on a broker', ({ brokers }) => {
       await log.ensureTopics([{ ...spec, ...more }]);
       return name;
     };
+
+    test('what is given up while a heartbeat is under way finds its next owner', async () => {
+      const spy = new Spy();
+      const slow = await KafkaEventLog.open(
+        { ...settings, socketFactory: spy.socketFactory },
+        options,
+      );
+      const topics = await freshTopics(log, 6);
+      const waiting = ({ signal }: OwnedPartition): Promise<void> => aborted(signal);
+      let asked = 0;
+      let letGo = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (letGo = resolve));
+      const one = startOwner(slow, topics, async ({ signal }) => {
+        await aborted(signal);
+        asked += 1;
+        await gate;
+      });
+      await until('one owns all', () => one.running.size === 6);
+      spy.inject(API.Heartbeat, { kind: 'delayAnswer', ms: 250 }, { times: 1000 });
+      const two = startOwner(log, topics, waiting);
+      await until('three to give up', () => asked === 3);
+      const before = spy.of(API.Heartbeat).length;
+      await until('a heartbeat', () => spy.of(API.Heartbeat).length > before);
+      letGo();
+      await until('three and three', () => one.running.size === 3 && two.running.size === 3);
+      await Promise.all([one.stop(), two.stop()]);
+      await slow.close();
+      expect(new Set(two.changes.map(({ partition }) => partition)).size).toBeGreaterThanOrEqual(3);
+    });
 
     test('what was aborted is never read, wherever the reading begins', async () => {
       const { source: topic } = await freshTopics(log);

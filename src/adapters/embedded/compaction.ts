@@ -58,11 +58,13 @@ export class Compaction {
    */
   plan(mayRewrite: boolean): { readonly before: number; readonly rewrite: boolean } {
     // More than half is old: it costs less to write than it gains.
-    if (mayRewrite && this.#dead > this.#live) return { before: this.#lastDead + 1, rewrite: true };
-    let before = Math.min(this.next, this.#keyless[0] ?? this.next);
+    const rewrite = mayRewrite && this.#dead > this.#live;
+    // The first record to stay where it is.
+    const from = rewrite ? this.#lastDead + 1 : 0;
+    let before = this.#keyless.find((offset) => offset >= from) ?? this.next;
     for (const { offset, isDeletion } of this.#newest.values())
-      if (!isDeletion && offset < before) before = offset;
-    return { before, rewrite: false };
+      if (!isDeletion && offset >= from && offset < before) before = offset;
+    return { before, rewrite };
   }
 }
 

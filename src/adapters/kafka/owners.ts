@@ -264,7 +264,7 @@ class KafkaMembership implements Membership {
       if (state === 'expelled')
         for (const partition of this.#held.keys())
           if (this.#kill(partition)) this.#lost.add(partition);
-      this.#stale = state !== 'stable';
+      if (state !== 'stable') this.#stale = true;
     } else this.#stale = true;
     while (this.#stale) await this.#join(declined);
     const lost = [...this.#lost];

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { armCrashPoint } from '../../../src/crash-point.ts';
 import { ValenceError } from '../../../src/errors.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
-import { SnapshotTopic } from '../../../src/pipeline/snapshot-topic.ts';
+import { SnapshotTopic, type Found, type Subject } from '../../../src/pipeline/snapshot-topic.ts';
 import type { SubscriberEvent } from '../../../src/pipeline/subscriber.ts';
 import type { EventLog } from '../../../src/ports/event-log.ts';
 import {
@@ -52,11 +52,11 @@ async function runs(
 const parts = (count: number, length = 60): SourceInput[][] =>
   Array.from({ length: count }, (_, i) => someInputs(length, i * length));
 
-const wholeOf = async (log: EventLog, subject: Parameters<SnapshotTopic['whole']>[0]) => {
+async function wholeOf<S extends Subject>(log: EventLog, subject: S): Promise<readonly Found<S>[]> {
   const snapshots = new SnapshotTopic(log, TOPICS.snapshots);
   await snapshots.refresh();
   return snapshots.whole(subject);
-};
+}
 
 const startOf = async (log: EventLog, topic: string, partition = 0): Promise<number> =>
   (await log.describeTopic(topic))?.partitions[partition]?.start ?? -1;
@@ -140,12 +140,12 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
       expect(kinds).toEqual(new Set(['sums', 'carry']));
       expect(await startOf(log, TOPICS.model)).toBeGreaterThan(0);
       for (let partition = 0; partition < partitions; partition++) {
+        const sums = await wholeOf(log, { kind: 'sums' });
+        const carries = await wholeOf(log, { kind: 'carry', partition });
         const slots = [
-          ...(await wholeOf(log, { kind: 'sums' })).map(({ header }) => header),
-          ...(await wholeOf(log, { kind: 'carry', partition })).map(({ header }) => header),
-        ].map((header) =>
-          header.kind === 'sums' ? header.partitions[partition]?.model : header.model,
-        );
+          ...sums.map(({ header }) => header.partitions[partition]?.model),
+          ...carries.map(({ header }) => header.model),
+        ];
         expect(await startOf(log, TOPICS.model, partition)).toBeLessThanOrEqual(
           Math.min(...slots.map((model) => model ?? 0)),
         );
