@@ -10,6 +10,7 @@ import { DAY_MS, type TopicContract } from './contract.ts';
 export const MAX_TEXT_BYTES = 262_144;
 export const MAX_ID_LENGTH = 256;
 export const MAX_LABEL_LENGTH = 64;
+export const MAX_TS_LENGTH = 64;
 
 const Id = z
   .union([z.string().max(MAX_ID_LENGTH), z.number()], {
@@ -23,7 +24,7 @@ const Label = z
   })
   .describe('class of the text, at most 64 characters; numbers and booleans are made strings');
 const Ts = z
-  .union([z.string().max(64), z.number()])
+  .union([z.string().max(MAX_TS_LENGTH), z.number()])
   .describe('when the text was written; carried to results verbatim, never used as a clock');
 const ModelName = z
   .string({ error: 'expected the name of a model, a string' })

@@ -324,11 +324,8 @@ export class ModelCarry {
     this.#counters.learned += 1;
     this.#labelled.set(id, { offset, features, label });
     if (this.#labelled.size > this.options.correctable) {
-      const oldest = this.#labelled.oldest();
-      if (oldest !== undefined) {
-        this.#labelled.delete(oldest.id);
-        this.#forget(oldest.id);
-      }
+      const oldest = this.#labelled.evict();
+      if (oldest !== undefined) this.#forget(oldest.id);
     }
   }
 
@@ -346,9 +343,8 @@ export class ModelCarry {
   }
 
   #giveUp(store: FifoMap<PendingText> | FifoMap<WaitingLabel>): void {
-    const oldest = store.oldest();
+    const oldest = store.evict();
     if (oldest === undefined) return;
-    store.delete(oldest.id);
     this.#counters.expired += 1;
     if (store === this.#pending) this.#forget(oldest.id);
   }
@@ -356,10 +352,7 @@ export class ModelCarry {
   /** Remembers that a text is out of reach, as long as there is room. */
   #forget(id: string): void {
     this.#gone.set(id, true);
-    if (this.#gone.size > this.options.pendingMax) {
-      const oldest = this.#gone.oldest();
-      if (oldest !== undefined) this.#gone.delete(oldest.id);
-    }
+    if (this.#gone.size > this.options.pendingMax) this.#gone.evict();
   }
 
   /** The chunk so far is committed. */

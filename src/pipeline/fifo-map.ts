@@ -35,7 +35,8 @@ export class FifoMap<V> {
 
   /** Adds an entry as the newest; one of the same id is replaced and loses its place. */
   set(id: string, value: V): void {
-    this.delete(id);
+    const before = this.#nodes.get(id);
+    if (before !== undefined) this.#kill(before);
     const node: Node<V> = { id, value, alive: true };
     this.#nodes.set(id, node);
     this.#queue.push(node);
@@ -47,13 +48,30 @@ export class FifoMap<V> {
     const node = this.#nodes.get(id);
     if (node === undefined) return false;
     this.#nodes.delete(id);
+    this.#kill(node);
+    return true;
+  }
+
+  /** Takes out the entry that stands longest. */
+  evict(): { readonly id: string; readonly value: V } | undefined {
+    const node = this.#oldest();
+    if (node === undefined) return undefined;
+    this.#nodes.delete(node.id);
+    this.#kill(node);
+    return node;
+  }
+
+  #kill(node: Node<V>): void {
     node.alive = false;
     this.#changes.push({ node, born: false });
-    return true;
   }
 
   /** The entry that stands longest, or undefined. */
   oldest(): { readonly id: string; readonly value: V } | undefined {
+    return this.#oldest();
+  }
+
+  #oldest(): Node<V> | undefined {
     while (this.#head < this.#queue.length) {
       const node = this.#queue[this.#head];
       if (node?.alive) return node;

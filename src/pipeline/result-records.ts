@@ -308,5 +308,12 @@ const LAST_MS = 8.64e15;
 
 /** ISO 8601 of a log's timestamp; one beyond all dates, as a producer that stamps nanoseconds gives it, stays a number. */
 function isoTime(ms: number): string | number {
-  return Math.abs(ms) <= LAST_MS ? new Date(ms).toISOString() : ms;
+  if (ms !== lastTime.ms) {
+    lastTime.ms = ms;
+    lastTime.text = Math.abs(ms) <= LAST_MS ? new Date(ms).toISOString() : ms;
+  }
+  return lastTime.text;
 }
+
+/** Records that were appended together carry one timestamp. */
+const lastTime: { ms: number; text: string | number } = { ms: 0, text: new Date(0).toISOString() };

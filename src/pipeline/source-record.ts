@@ -6,7 +6,10 @@
  */
 import {
   LabelRecord,
+  MAX_ID_LENGTH,
+  MAX_LABEL_LENGTH,
   MAX_TEXT_BYTES,
+  MAX_TS_LENGTH,
   TextRecord,
   type DeadLetterStage,
 } from '../../topics/index.ts';
@@ -87,9 +90,9 @@ export function readSourceRecord(record: LogRecord): TextInput | LabelInput | Re
 }
 
 function readText(value: object, record: LogRecord): TextInput | Refusal {
-  const parsed = TextRecord.safeParse(value);
-  if (!parsed.success) return invalid(parsed.error.issues, value);
-  const { id, text, label, ts, model } = parsed.data;
+  const read = plainText(value) ?? TextRecord.safeParse(value);
+  if (!read.success) return invalid(read.error.issues, value);
+  const { id, text, label, ts, model } = read.data;
   if (tooLong(text)) {
     return refusal(
       'validate',
@@ -109,6 +112,21 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
     ts: timestamp(ts),
     model: model ?? undefined,
   };
+}
+
+/** The usual shape, all strings, told without the schema, which costs as much as predicting. Undefined: ask the schema. */
+function plainText(
+  value: object,
+): { readonly success: true; readonly data: TextRecord } | undefined {
+  const { id, text, label, ts, model }: Readonly<Record<string, unknown>> = { ...value };
+  return typeof id === 'string' &&
+    id.length <= MAX_ID_LENGTH &&
+    typeof text === 'string' &&
+    (label === undefined || (typeof label === 'string' && label.length <= MAX_LABEL_LENGTH)) &&
+    (ts === undefined || (typeof ts === 'string' && ts.length <= MAX_TS_LENGTH)) &&
+    model === undefined
+    ? { success: true, data: { id, text, label, ts } }
+    : undefined;
 }
 
 function readLabel(value: object): LabelInput | Refusal {

@@ -68,6 +68,14 @@ const MEANINGS = new Map<string, Meaning>([
       'fewer brokers are alive than the replication factor asks for. Start them, or lower it.',
     ],
     ['INVALID_CONFIG', 'the broker refuses a setting of the topic.'],
+    [
+      'INCONSISTENT_GROUP_PROTOCOL',
+      'members of the group read another source topic, or are no workers of Valence: two deployments share a pipeline name. Give one of them another --pipeline.',
+    ],
+    [
+      'INVALID_SESSION_TIMEOUT',
+      'the session time-out is outside of group.min.session.timeout.ms to group.max.session.timeout.ms of the broker. Set --kafka-session-timeout.',
+    ],
     ['POLICY_VIOLATION', 'a policy of the broker forbids it.'],
     [
       'OFFSET_METADATA_TOO_LARGE',

@@ -1,6 +1,6 @@
 /**
  * One member of a consumer group, request by request (the classic protocol): join, sync, heartbeat, leave. It decides nothing
- * about safety: a partition is ours when its transactional id is (see `claims.ts`). The group only says who should try.
+ * about safety: a partition is ours when its transactional id is (see `owners.ts`). The group only says who should try.
  */
 import { ValenceError } from '../../errors.ts';
 import { assignPartitions, decodeMemberState, encodeMemberState } from './assignor.ts';
@@ -27,7 +27,11 @@ export interface GroupOptions {
 /** What the group says to a heartbeat. */
 export type GroupState = 'stable' | 'rejoin' | 'expelled';
 
-const PROTOCOL = 'valence-cooperative-sticky';
+/**
+ * With the topic in its name: members that read different topics under one group have no protocol in common, and the second is
+ * refused, where otherwise each would be given partitions of the other's topic.
+ */
+const protocolOf = (topic: string): string => `valence-cooperative-sticky:${topic}`;
 const GROUP_COORDINATOR = 0;
 /** Answers after which the member joins again with what it has. */
 const REJOIN = new Set(['REBALANCE_IN_PROGRESS']);
@@ -82,7 +86,7 @@ export class GroupMember {
           rebalanceTimeout: rebalanceTimeoutMs,
           groupProtocols: [
             {
-              name: PROTOCOL,
+              name: protocolOf(topic),
               metadata: MemberMetadata.encode({
                 version: 1,
                 topics: [topic],
