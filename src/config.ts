@@ -280,6 +280,11 @@ export const COMMANDS = {
     ...learning,
     explain: explain.default(0),
     untilEnd,
+    skipDeleted: setting(
+      'go on behind source records that were deleted before they were folded, in place of stopping',
+      {},
+      onOff(),
+    ).default(false),
     scoreOnly: setting(
       'predict the source topic with a read-only replica of the model, learning nothing',
       {},

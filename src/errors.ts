@@ -50,7 +50,11 @@ export const RECOVERY = {
   DELTA_CORRUPT: 'stop',
   /** A delta does not begin where the one before it ended. */
   DELTA_GAP: 'stop',
-  /** Source records were deleted before they were folded. */
+  /** The group has folded records, but the model topic tells nothing of them. */
+  MODEL_LOST: 'stop',
+  /** The group's position is further than the deltas tell. */
+  POSITION_AHEAD: 'stop',
+  /** Source records were deleted before they were folded, or the topic was made again. */
   SOURCE_TRUNCATED: 'stop',
   /** The model topic was written by another kind of model or another tokenizer. */
   MODEL_MISMATCH: 'stop',

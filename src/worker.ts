@@ -37,6 +37,8 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
   SNAPSHOT_CORRUPT: '',
   DELTA_CORRUPT: 'Stop the subscribers and run `valence model rebuild`.',
   DELTA_GAP: '',
+  MODEL_LOST: '',
+  POSITION_AHEAD: '',
   SOURCE_TRUNCATED: '',
   MODEL_MISMATCH: '',
 };

@@ -207,7 +207,9 @@ export class SnapshotTaker {
         ? await follower.locate(partition, place, position)
         : place.next;
       if (model === undefined) return undefined;
-      partitions.push({ position: position ?? null, model, taught: taught[partition] ?? 0 });
+      // A claim knows a position before anything was taught: it is nobody else's yet.
+      const size = taught[partition] ?? 0;
+      partitions.push({ position: size > 0 ? (position ?? null) : null, model, taught: size });
     }
     const models = capture.models.map(({ name, kind }) => ({ name, kind }));
     return {

@@ -77,6 +77,8 @@ export interface SubscriberOptions {
   readonly snapshotEvery?: number;
   /** Never delete deltas that snapshots hold. Default false. */
   readonly keepDeltas?: boolean;
+  /** Go on behind source records that were deleted before they were folded, in place of SOURCE_TRUNCATED. Default false. */
+  readonly skipDeleted?: boolean;
   /** End when every partition's position, by whomever, has reached the end that it had at the start. */
   readonly untilEnd?: boolean;
   readonly signal?: AbortSignal;
@@ -164,8 +166,11 @@ class Subscriber {
 
   static async open(options: SubscriberOptions, totals: Totals): Promise<Subscriber> {
     const topics = topicNames(options.pipeline, options.topics);
-    await options.log.ensureTopics(topicSpecs(topics, options.partitions ?? 1));
-    const source = await options.log.describeTopic(topics.source);
+    // The source may be somebody else's: the others get as many partitions as it has.
+    const given = await options.log.describeTopic(topics.source);
+    const specs = topicSpecs(topics, given?.partitions.length ?? options.partitions ?? 1);
+    await options.log.ensureTopics(specs);
+    const source = given ?? (await options.log.describeTopic(topics.source));
     const partitions = source?.partitions.length ?? 0;
     for (const topic of [topics.results, topics.model, topics.dlq]) {
       const mirror = await options.log.describeTopic(topic);
@@ -396,8 +401,12 @@ class Subscriber {
     const source = await this.#log.describeTopic(this.#topics.source);
     const range = source?.partitions[partition] ?? { start: 0, end: 0 };
     const isNew = this.#state.positions[partition] === undefined;
-    const position = (this.#state.positions[partition] ??= range.start);
+    let position = (this.#state.positions[partition] ??= range.start);
     follower.seek(partition, follower.next(partition));
+    if (range.start > position && this.#options.skipDeleted === true) {
+      await this.#skip(owned, fold, position, range.start);
+      position = range.start;
+    }
     this.#passed[partition] = position;
     this.#checkPosition(owned, position, isNew, range);
     fold.resume(await this.#reported(partition), await this.#last(partition, position));
@@ -410,8 +419,22 @@ class Subscriber {
     return fold;
   }
 
+  /** Moves the position over offsets whose records are gone: a delta that teaches nothing. */
+  async #skip(owned: OwnedPartition, fold: PartitionFold, from: number, to: number): Promise<void> {
+    const chunk = fold.stage([], from, owned.epoch, to);
+    await owned.transact({ records: chunk.outputs, position: to });
+    fold.commit(chunk);
+    this.#options.onEvent?.({
+      type: 'warning',
+      partition: owned.partition,
+      code: 'SOURCE_TRUNCATED',
+      message: `${to - from} records of ${this.#topics.source}/${owned.partition} were deleted before they were folded, and are passed over`,
+    });
+  }
+
   /**
-   * @throws SOURCE_TRUNCATED the source no longer has what comes next; DELTA_GAP others folded further than the deltas tell
+   * @throws SOURCE_TRUNCATED the source no longer has what comes next, or is another one; MODEL_LOST, POSITION_AHEAD others folded
+   * further than the deltas tell
    */
   #checkPosition(
     { partition, committed }: OwnedPartition,
@@ -420,24 +443,45 @@ class Subscriber {
     { start, end }: { readonly start: number; readonly end: number },
   ): void {
     const { source, model } = this.#topics;
-    if (start > position || end < position) {
+    if (start > position) {
       throw new ValenceError(
         'SOURCE_TRUNCATED',
-        start > position
-          ? `${start - position} records of ${source}/${partition} were deleted before they were folded, and cannot be learned any more; keep them for longer, ` +
-              `and begin anew with what is left: 'valence model rebuild', or another --pipeline`
-          : `${source}/${partition} ends at ${end}, before the position ${position}: the topic was made again; use another --pipeline`,
+        `${start - position} records of ${source}/${partition} were deleted before they were folded, and cannot be learned any more; keep them for longer ` +
+          `(retention.ms), and start once with --skip-deleted to go on behind them with what the model has learned`,
         { partition, position, start, end },
       );
     }
+    this.#checkEnd(partition, position, { start, end });
     // A position is committed together with a delta.
-    if (committed !== undefined && (isNew || committed > position)) {
+    if (committed === undefined) return;
+    if (isNew) {
       throw new ValenceError(
-        'DELTA_GAP',
-        `${source}/${partition} was folded up to offset ${committed}, but ${model} tells ${isNew ? 'nothing' : `only up to ${position}`} of it: deltas were lost; ${REBUILD}`,
+        'MODEL_LOST',
+        `${source}/${partition} was folded up to offset ${committed}, but ${model} tells nothing of it: the topic was deleted or made again; ${REBUILD}`,
+        { partition, committed },
+      );
+    }
+    if (committed > position) {
+      throw new ValenceError(
+        'POSITION_AHEAD',
+        `the group's position in ${source}/${partition} is ${committed}, but ${model} tells only what was learned up to ${position}: deltas were lost, or somebody ` +
+          `moved the group; ${REBUILD}`,
         { partition, position, committed },
       );
     }
+  }
+
+  #checkEnd(
+    partition: number,
+    position: number,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): void {
+    if (end >= position) return;
+    throw new ValenceError(
+      'SOURCE_TRUNCATED',
+      `${this.#topics.source}/${partition} ends at ${end}, before the position ${position}: the topic was made again; use another --pipeline`,
+      { partition, position, start, end },
+    );
   }
 
   /** Folds fewer records at once after a transaction that was too large for the log. @returns the error to leave the claim with */
@@ -507,9 +551,18 @@ class Subscriber {
       await this.#restored.follower.catchUpOthers(this.#owned);
       for (const partition of this.#targets.keys())
         if (!this.#owned.has(partition)) await this.#askForMore(partition);
+      await this.#checkEnds();
       if (this.#stopAtEnd()) return;
       await pause(WATCH_MS, this.#stop.signal);
     }
+  }
+
+  /** @throws SOURCE_TRUNCATED the source ends before what was folded: it is another one, and its end says nothing */
+  async #checkEnds(): Promise<void> {
+    if (this.#targets.every(({ end }, p) => (this.#state.positions[p] ?? 0) <= end)) return;
+    const source = await this.#log.describeTopic(this.#topics.source);
+    for (const [partition, range] of (source?.partitions ?? []).entries())
+      this.#checkEnd(partition, this.#state.positions[partition] ?? 0, range);
   }
 
   /**
@@ -531,6 +584,9 @@ class Subscriber {
 
   /** `untilEnd`: stops when nothing is left below the ends. */
   #stopAtEnd(): boolean {
+    // A source that ends before what was folded is another one; the claim says so.
+    if (this.#targets.some(({ end }, p) => end === 0 && (this.#state.positions[p] ?? 0) > 0))
+      return false;
     const done = this.#targets.every(({ start, end }, p) => {
       const position = this.#state.positions[p] ?? start;
       return Math.max(position, this.#passed[p] ?? 0) >= end;

@@ -2,8 +2,9 @@
  * All partitions of a topic as one stream. While they catch up, records come in the order of their timestamps, then partition and
  * offset; afterwards as they arrive. Within a partition the order is always that of the log.
  */
-import { ValenceError } from '../errors.ts';
+import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord } from './event-log.ts';
+import { pause } from './pause.ts';
 
 export interface FollowOptions {
   /** An offset holds for every partition; a list holds one for each, undefined: its start. Default `beginning`. */
@@ -16,6 +17,8 @@ export interface FollowOptions {
 const BATCH_RECORDS = 500;
 /** Longest wait for new records before the partitions are asked again, ms. */
 const WAIT_MS = 1000;
+/** Pauses before a log that is away is asked again, doubled each time, ms. */
+const AGAIN_MS = { first: 250, most: 5000 };
 
 interface Partition {
   readonly partition: number;
@@ -49,13 +52,24 @@ export async function* followTopic(
     buffer: [],
     used: 0,
   }));
+  let failures = 0;
   while (!signal.aborted) {
     const open = partitions.filter(({ next, until }) => next < until);
-    for (const partition of open) if (isEmpty(partition)) await fill(log, topic, partition, 0);
+    try {
+      for (const partition of open) if (isEmpty(partition)) await fill(log, topic, partition, 0);
+      if (open.length > 0 && open.every((each) => each.caughtUp && isEmpty(each)))
+        await waitForAny(log, topic, open, signal);
+      failures = 0;
+    } catch (error) {
+      // Who follows for ever waits for a log that is away; who reads to the end is told.
+      if (untilEnd || !isValenceError(error) || error.recovery !== 'retry') throw error;
+      failures += 1;
+      await pause(Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** (failures - 1)), signal);
+      continue;
+    }
     const batch = merge(partitions);
     if (batch.length > 0) yield batch;
     else if (open.length === 0) return;
-    else if (open.every(({ caughtUp }) => caughtUp)) await waitForAny(log, topic, open, signal);
   }
 }
 

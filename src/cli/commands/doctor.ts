@@ -38,7 +38,7 @@ const WANTED_IN_SYNC = 2;
 const USES: Readonly<Record<Role, Readonly<Record<TopicSuffix, Uses>>>> = {
   subscriber: {
     source: ['read'],
-    results: ['write'],
+    results: ['read', 'write'],
     model: ['read', 'write', 'trim'],
     snapshots: ['read', 'write'],
     dlq: ['write'],

@@ -48,6 +48,7 @@ async function run({ config, surroundings, out }: Context): Promise<void> {
       ...subscriberOptions(config),
       log: watched,
       untilEnd: config.untilEnd,
+      skipDeleted: config.skipDeleted,
       signal: surroundings.signal,
       onEvent: (event) => {
         health.event(event);

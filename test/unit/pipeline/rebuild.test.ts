@@ -249,7 +249,9 @@ describe('a rebuild that is broken off', () => {
       await expect(rebuild({ ...broken, log })).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
       // Whatever is there now, the position is ahead of it or it is whole: nothing can be folded twice.
       if (transactions > 0)
-        await expect(subscribe(broken)).rejects.toMatchObject({ code: 'DELTA_GAP' });
+        await expect(subscribe(broken)).rejects.toMatchObject({
+          code: expect.stringMatching(/^(?:POSITION_AHEAD|MODEL_LOST)$/),
+        });
       expect(await broken.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([1200]);
       expect(await rebuild(broken)).toMatchObject({ records: 1200, hash: before.hash });
       expect(await load(broken)).toEqual(before);

@@ -322,9 +322,9 @@ describe('stops before it learns on doubtful state', () => {
             : log.read(topic, partition, options),
       });
       await expect(subscribe(lost)).rejects.toMatchObject({
-        code: 'DELTA_GAP',
+        code: 'MODEL_LOST',
         message: expect.stringContaining('valence model rebuild'),
-        fields: { position: 0, committed: 60 },
+        fields: { partition: 0, committed: 60 },
       });
     });
   });
@@ -340,8 +340,8 @@ describe('stops before it learns on doubtful state', () => {
             : log.read(topic, partition, options),
       });
       await expect(subscribe(lost)).rejects.toMatchObject({
-        code: 'DELTA_GAP',
-        fields: { position: 60, committed: 60 },
+        code: 'MODEL_LOST',
+        fields: { partition: 0, committed: 60 },
       });
     });
   });

@@ -275,6 +275,24 @@ describe('stops before it learns on doubtful state', () => {
       code: 'SOURCE_TRUNCATED',
       fields: { position: 10, start: 15 },
     });
+    // Told to, it goes on behind them with what it has learned, and remembers that it did.
+    const warnings: string[] = [];
+    await subscribe(log, {
+      skipDeleted: true,
+      onEvent: (event) => {
+        if (event.type === 'warning') warnings.push(event.message);
+      },
+    });
+    expect(warnings).toEqual([expect.stringContaining('5 records of test.source/0')]);
+    const { state } = await load(log);
+    expect(state.hash('champion').learned).toBe(15);
+    expect(state.positions).toEqual([20]);
+    await publish(log, [record(20)]);
+    await subscribe(log);
+    const offsets = (await results(log)).flatMap((result) =>
+      result.type === 'prediction' ? [result.source.offset] : [],
+    );
+    expect(offsets).toEqual([...Array(10).keys(), 15, 16, 17, 18, 19, 20]);
     await log.close();
   });
 

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { followTopic } from '../../../src/ports/follow-topic.ts';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
-import type { LogRecord } from '../../../src/ports/event-log.ts';
+import { ValenceError } from '../../../src/errors.ts';
+import type { EventLog, LogRecord } from '../../../src/ports/event-log.ts';
 
 async function twoPartitions(): Promise<MemoryEventLog> {
   const log = new MemoryEventLog();
@@ -65,4 +66,29 @@ test('a topic that does not exist is NOT_FOUND, with those there are', async () 
   await expect(
     followTopic(log, 'u', { from: 'latest', untilEnd: true, signal }).next(),
   ).rejects.toThrow('there are: t');
+});
+
+test('a log that is away for a while is waited for, unless the reading is to end', async () => {
+  const log = await twoPartitions();
+  let away = 2;
+  const flaky: EventLog = Object.assign(Object.create(log) as EventLog, {
+    describeTopic: (topic: string) => log.describeTopic(topic),
+    read: async (...[topic, partition, options]: Parameters<EventLog['read']>) => {
+      if (away > 0) {
+        away -= 1;
+        throw new ValenceError('LOG_UNAVAILABLE', 'no broker answers');
+      }
+      return log.read(topic, partition, options);
+    },
+  });
+  const stop = new AbortController();
+  const seen: string[] = [];
+  for await (const batch of followTopic(flaky, 't', { signal: stop.signal })) {
+    seen.push(...places(batch));
+    if (seen.length === 6) stop.abort();
+  }
+  expect(seen).toHaveLength(6);
+  away = 1;
+  const reading = followTopic(flaky, 't', { untilEnd: true });
+  await expect(reading.next()).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
 });
