@@ -12,6 +12,9 @@ export const REBUILD =
   "make the model again from the source topic with 'valence model rebuild', or use another --pipeline";
 
 const READ_BYTES = 1 << 20;
+/** Waits for what must be there, ms and how many. */
+const WAIT_MS = 250;
+const MOST_WAITS = 40;
 /** How long a delta that was committed may take to show, ms. */
 const SHOWS_WITHIN_MS = 5000;
 
@@ -143,7 +146,7 @@ export class ModelFollower {
         const delta = readDelta(value);
         // Before the first delta of a partition nothing tells whether one is missing, but the topic's start.
         if (this.#state.positions[partition] === undefined && !isBeginning(delta))
-          await this.#requireAll(partition, passed, delta);
+          await this.requireAll(partition, passed, delta);
         await this.#apply(partition, passed, delta);
         // Two that read at once apply in the same order: what one took in is covered for the other.
         const place = this.#places[partition];
@@ -160,13 +163,13 @@ export class ModelFollower {
       this.#state.apply(delta);
     } catch (error) {
       if (!isValenceError(error) || error.code !== 'DELTA_GAP') throw error;
-      await this.#requireAll(partition, from, delta);
+      await this.requireAll(partition, from, delta);
       throw error;
     }
   }
 
   /** @throws DELTA_GAP what lay at `from` was deleted */
-  async #requireAll(partition: number, from: number, delta: ReadDelta): Promise<void> {
+  async requireAll(partition: number, from: number, delta: Pick<ReadDelta, 'from'>): Promise<void> {
     const start = (await this.#log.describeTopic(this.#topic))?.partitions[partition]?.start ?? 0;
     if (start <= from) return;
     throw new ValenceError(
@@ -184,19 +187,32 @@ export async function* readDeltas(
   partition: number,
   options: { readonly from: number; readonly until?: number; readonly maxRecords?: number },
 ): AsyncGenerator<{ readonly delta: ReadDelta; readonly next: number }, void, undefined> {
-  const { from, until = Number.POSITIVE_INFINITY, maxRecords = 500 } = options;
-  for (let next = from; next < until;) {
+  const { from, until, maxRecords = 500 } = options;
+  const fence = until ?? Number.POSITIVE_INFINITY;
+  let waited = 0;
+  for (let next = from; next < fence;) {
     const batch = await log.read(topic, partition, {
       from: next,
       maxRecords,
       maxBytes: READ_BYTES,
+      waitMs: waited > 0 ? WAIT_MS : 0,
     });
     for (const { key, value, offset } of batch.records) {
-      if (offset >= until) return;
+      if (offset >= fence) return;
       // A record with a key marks a claim.
       if (key === null && value !== null) yield { delta: readDelta(value), next: offset + 1 };
     }
+    const isMoving = batch.next > next;
     next = batch.next;
-    if (next >= batch.end) return;
+    if (next < batch.end || next >= fence) continue;
+    if (until === undefined) return;
+    // What lies below a fence is there, though a replica that has just begun to lead may not show it yet.
+    waited = isMoving ? 1 : waited + 1;
+    if (waited > MOST_WAITS)
+      throw new ValenceError(
+        'LOG_UNAVAILABLE',
+        `${topic}/${partition} shows nothing beyond offset ${next}, though it was written up to ${until}`,
+        { partition, next, until },
+      );
   }
 }

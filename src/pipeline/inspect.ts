@@ -158,6 +158,7 @@ export async function importModel(options: {
         group: subscriberGroup(pipeline),
         topic: topics.source,
         fenceTopic: topics.model,
+        transactionalId: `${pipeline}.fold`,
         signal: stop.signal,
       },
       async (owned) => {

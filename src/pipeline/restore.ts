@@ -7,7 +7,7 @@
  * A snapshot goes with the model topic if the topic still has everything behind it, and the next delta of each partition begins
  * exactly where the snapshot ends. Nothing is taken in before that and the checksum are known.
  */
-import { ValenceError } from '../errors.ts';
+import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
 import type { CarryHeader, TopicNames } from '../../topics/index.ts';
@@ -100,7 +100,14 @@ export async function restorePartition(
   for await (const read of deltas) {
     const { delta } = read;
     onDelta?.();
-    state.apply(delta);
+    try {
+      state.apply(delta);
+    } catch (error) {
+      // Who slept while snapshots and trims went on begins anew with a snapshot.
+      if (isValenceError(error) && error.code === 'DELTA_GAP')
+        await follower.requireAll(partition, from, delta);
+      throw error;
+    }
     next = read.next;
     if (reached !== undefined && delta.to <= reached) continue;
     if (reached !== undefined && delta.from !== reached)

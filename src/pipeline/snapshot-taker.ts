@@ -193,19 +193,16 @@ export class SnapshotTaker {
   }
 
   async #captureSums(): Promise<Pick<Job, 'pieces' | 'header'> | undefined> {
-    const { pipeline, state, follower, owned } = this.#context;
+    const { pipeline, state, follower } = this.#context;
     // One instant, up to the first wait.
     const capture = state.capture();
     const places = follower.places();
     const positions = [...state.positions];
     const taught = [...state.taught];
-    const ours = new Set(owned);
     const partitions: SumsHeader['partitions'] = [];
     for (const [partition, place] of places.entries()) {
       const position = positions[partition];
-      const model = ours.has(partition)
-        ? await follower.locate(partition, place, position)
-        : place.next;
+      const model = await follower.locate(partition, place, position);
       if (model === undefined) return undefined;
       // A claim knows a position before anything was taught: it is nobody else's yet.
       const size = taught[partition] ?? 0;

@@ -110,6 +110,9 @@ const IDLE_MS = 1000;
 const RETAIN_MS = 60_000;
 /** Results that a new owner looks through for the last metrics records. */
 const MOST_LOOKED_BACK = 100_000;
+/** How often, and after what pauses, ms, a source that seems to end too early is looked at again. */
+const MOST_LOOKS = 10;
+const LOOK_MS = 200;
 /** How often `--until-end` looks whether another owner has got there, ms. */
 const WATCH_MS = 50;
 
@@ -313,12 +316,15 @@ class Subscriber {
       while (!owned.signal.aborted) {
         const position = this.#state.positions[partition] ?? 0;
         const isWaiting = !taker.isBusy && this.#options.untilEnd !== true;
+        const from = Math.max(position, this.#passed[partition] ?? 0);
         const batch = await owned.next({
-          from: Math.max(position, this.#passed[partition] ?? 0),
+          from,
           maxRecords: this.#smaller.get(partition)?.records ?? CHUNK_RECORDS,
           maxBytes: CHUNK_BYTES,
           waitMs: !taker.isBusy && idle ? IDLE_MS * 10 : isWaiting ? IDLE_MS : 0,
         });
+        const first = batch.records[0]?.offset ?? batch.next;
+        if (first > from || batch.end < from) await this.#checkRange(owned, fold, from);
         if (batch.records.length > 0) await this.#chunk(owned, fold, batch.records, batch.end);
         this.#passed[partition] = batch.next;
         // Before it counts as idle: a run to the end takes the snapshots that are due.
@@ -398,8 +404,7 @@ class Subscriber {
     const subject = { log: this.#log, topics: this.#topics, state: this.#state };
     await restorePartition({ ...subject, ...this.#restored }, fold, owned.fence);
     await follower.catchUpOthers(this.#owned);
-    const source = await this.#log.describeTopic(this.#topics.source);
-    const range = source?.partitions[partition] ?? { start: 0, end: 0 };
+    const range = await this.#rangeOf(partition, this.#state.positions[partition] ?? 0);
     const isNew = this.#state.positions[partition] === undefined;
     let position = (this.#state.positions[partition] ??= range.start);
     follower.seek(partition, follower.next(partition));
@@ -417,6 +422,33 @@ class Subscriber {
       durationMs: this.#now() - started,
     });
     return fold;
+  }
+
+  /** Of a source partition. A replica that has just begun to lead may show an earlier end for a while. */
+  async #rangeOf(
+    partition: number,
+    reached: number,
+  ): Promise<{ readonly start: number; readonly end: number }> {
+    for (let tries = 1; ; tries++) {
+      const source = await this.#log.describeTopic(this.#topics.source);
+      const range = source?.partitions[partition] ?? { start: 0, end: 0 };
+      if (range.end >= reached || tries >= MOST_LOOKS) return range;
+      await pause(LOOK_MS, this.#stop.signal);
+    }
+  }
+
+  /**
+   * The source jumps, or ends before what was read: markers and compacted records are passed over, deleted ones are not.
+   *
+   * @throws SOURCE_TRUNCATED
+   */
+  async #checkRange(owned: OwnedPartition, fold: PartitionFold, from: number): Promise<void> {
+    const { partition } = owned;
+    const range = await this.#rangeOf(partition, from);
+    this.#checkEnd(partition, from, range);
+    if (range.start <= from) return;
+    if (this.#options.skipDeleted !== true) this.#checkStart(partition, from, range);
+    await this.#skip(owned, fold, this.#state.positions[partition] ?? from, range.start);
   }
 
   /** Moves the position over offsets whose records are gone: a delta that teaches nothing. */
@@ -440,18 +472,11 @@ class Subscriber {
     { partition, committed }: OwnedPartition,
     position: number,
     isNew: boolean,
-    { start, end }: { readonly start: number; readonly end: number },
+    range: { readonly start: number; readonly end: number },
   ): void {
     const { source, model } = this.#topics;
-    if (start > position) {
-      throw new ValenceError(
-        'SOURCE_TRUNCATED',
-        `${start - position} records of ${source}/${partition} were deleted before they were folded, and cannot be learned any more; keep them for longer ` +
-          `(retention.ms), and start once with --skip-deleted to go on behind them with what the model has learned`,
-        { partition, position, start, end },
-      );
-    }
-    this.#checkEnd(partition, position, { start, end });
+    this.#checkStart(partition, position, range);
+    this.#checkEnd(partition, position, range);
     // A position is committed together with a delta.
     if (committed === undefined) return;
     if (isNew) {
@@ -469,6 +494,20 @@ class Subscriber {
         { partition, position, committed },
       );
     }
+  }
+
+  #checkStart(
+    partition: number,
+    position: number,
+    { start, end }: { readonly start: number; readonly end: number },
+  ): void {
+    if (start <= position) return;
+    throw new ValenceError(
+      'SOURCE_TRUNCATED',
+      `${start - position} records of ${this.#topics.source}/${partition} were deleted before they were folded, and cannot be learned any more; keep them for longer ` +
+        `(retention.ms), and start once with --skip-deleted to go on behind them with what the model has learned`,
+      { partition, position, start, end },
+    );
   }
 
   #checkEnd(
@@ -560,9 +599,10 @@ class Subscriber {
   /** @throws SOURCE_TRUNCATED the source ends before what was folded: it is another one, and its end says nothing */
   async #checkEnds(): Promise<void> {
     if (this.#targets.every(({ end }, p) => (this.#state.positions[p] ?? 0) <= end)) return;
-    const source = await this.#log.describeTopic(this.#topics.source);
-    for (const [partition, range] of (source?.partitions ?? []).entries())
-      this.#checkEnd(partition, this.#state.positions[partition] ?? 0, range);
+    for (const partition of this.#targets.keys()) {
+      const position = this.#state.positions[partition] ?? 0;
+      this.#checkEnd(partition, position, await this.#rangeOf(partition, position));
+    }
   }
 
   /**

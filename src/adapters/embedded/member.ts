@@ -49,6 +49,8 @@ export interface Membership {
   /** @returns false when the claim was no longer ours */
   release(partition: number, epoch: number): Promise<boolean>;
   leave(): Promise<void>;
+  /** Ends a beat that may take long, with an error: the member is about to leave. */
+  interrupt?(): void;
   /** Resolves when the group is no longer at `version`, `ms` have passed or the signal aborts. */
   changed(version: number, ms: number, signal: AbortSignal): Promise<void>;
   owned(claim: Claim, signal: AbortSignal): OwnedPartition;
@@ -81,6 +83,8 @@ interface Run {
   readonly abort: AbortController;
   readonly since: number;
   fenced: boolean;
+  /** The handler has ended: a beat that finds the claim gone sees our own release. */
+  ended: boolean;
 }
 
 /** A partition that is left alone for a while after errors in a row. */
@@ -134,6 +138,9 @@ class Member {
   #end(): void {
     this.#ending.abort();
     this.#nap.abort();
+    // At once: a beat may be under way for seconds.
+    for (const { abort } of this.#runs.values()) abort.abort();
+    this.#membership.interrupt?.();
   }
 
   #fail(error: unknown): void {
@@ -189,7 +196,7 @@ class Member {
 
   #lose(partition: number): void {
     const run = this.#runs.get(partition);
-    if (!run || run.fenced) return;
+    if (!run || run.fenced || run.ended) return;
     run.fenced = true;
     run.abort.abort();
     this.#tell('fenced', run.claim);
@@ -201,6 +208,7 @@ class Member {
       abort: new AbortController(),
       since: performance.now(),
       fenced: false,
+      ended: false,
     };
     this.#runs.set(claim.partition, run);
     // A beat that was under way when the end came may still have claimed.
@@ -221,6 +229,7 @@ class Member {
       const mayPass = recovery === 'retry' && performance.now() - since <= this.#patienceMs;
       if (recovery !== 'reclaim' && !mayPass) this.#fail(error);
     }
+    run.ended = true;
     // A release that fails is made good by the next claim, by `leave`, or by the end of the lease.
     const ours = await this.#membership.release(partition, epoch).catch(() => true);
     if (!run.fenced) this.#tell(ours ? 'released' : 'fenced', run.claim);

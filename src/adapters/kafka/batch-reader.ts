@@ -37,6 +37,8 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 /** A batch may unpack to this much, bytes: a small one must not fill the memory. */
 const MOST_UNPACKED = 64 * 1024 * 1024;
+/** An answer is read up to here, then its rest is asked for again: many small batches must not fill it either. */
+const MOST_UNPACKED_AT_ONCE = 8 * 1024 * 1024;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 const NO_HEADERS: Headers = [];
 const NO_BYTES = new Uint8Array(0);
@@ -58,6 +60,7 @@ export function readBatches(
   const records: LogRecord[] = [];
   let next: number | undefined;
   let begun = 0;
+  let unpacked = 0;
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const end = at + 12 + bytes.readInt32BE(at + 8);
     if (end > bytes.length) break;
@@ -73,7 +76,12 @@ export function readBatches(
     if (attributes & CONTROL) {
       if (isAbort(bytes, at, end)) hidden.delete(producerId);
     } else if (!(attributes & TRANSACTIONAL) || !hidden.has(producerId)) {
-      if (lastOffset >= source.from) readRecords(bytes, at, end, source, records);
+      if (lastOffset >= source.from) {
+        const isPacked = (attributes & COMPRESSION) !== 0;
+        if (isPacked && unpacked > MOST_UNPACKED_AT_ONCE) break;
+        const size = readRecords(bytes, at, end, source, records);
+        if (isPacked) unpacked += size;
+      }
     }
     next = lastOffset + 1;
     at = end;
@@ -105,7 +113,7 @@ function readRecords(
   end: number,
   source: BatchSource,
   into: LogRecord[],
-): void {
+): number {
   const { topic, partition, from } = source;
   const baseOffset = readOffset(bytes, at);
   const attributes = bytes.readInt16BE(at + 21);
@@ -132,6 +140,7 @@ function readRecords(
     if (reader.at !== stop) throw corrupt(source, baseOffset);
     into.push({ topic, partition, offset, timestamp, key, value, headers });
   }
+  return body.length;
 }
 
 function readHeaders(reader: Reader): Headers {

@@ -4,6 +4,7 @@
  *
  * Failures that pass are met here, once for all: whoever asks says how long he has, the rest is the same for everyone.
  */
+import { setMaxListeners } from 'node:events';
 import { isValenceError, ValenceError } from '../../errors.ts';
 import { pause } from '../../ports/pause.ts';
 import {
@@ -142,7 +143,28 @@ export class Clusters {
     { patienceMs = PATIENCE_MS, signal }: RetryOptions = {},
   ): Promise<T> {
     const deadline = performance.now() + patienceMs;
-    const stop = signal ? AbortSignal.any([signal, this.signal]) : this.signal;
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    // Not AbortSignal.any: on signals that live for weeks it leaves something behind at each call.
+    const signals = signal ? [signal, this.signal] : [this.signal];
+    for (const each of signals) {
+      setMaxListeners(0, each);
+      each.addEventListener('abort', end, { once: true });
+      if (each.aborted) end();
+    }
+    try {
+      return await this.#retrying(doing, work, deadline, stop.signal);
+    } finally {
+      for (const each of signals) each.removeEventListener('abort', end);
+    }
+  }
+
+  async #retrying<T>(
+    doing: string,
+    work: () => Promise<T>,
+    deadline: number,
+    stop: AbortSignal,
+  ): Promise<T> {
     let unknown = 0;
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
       this.#check();

@@ -151,9 +151,14 @@ class KafkaMembership implements Membership {
   #declined = 0;
   /** The group does not know what we hold: join again. */
   #stale = true;
-  #poke = new AbortController();
+  /** Ends the waits for a change. */
+  readonly #wakers = new Set<() => void>();
   #version = 0;
-  #fences: number[] = [];
+  /** Partitions whose producer was fenced, until the group has said whether they were ours to begin with. */
+  readonly #suspects = new Set<number>();
+  /** By partition: when it was fenced though the group gave it to us, ms of performance.now(). */
+  readonly #fences = new Map<number, readonly number[]>();
+  #isJoining = false;
 
   constructor(kafka: OwnersOptions, own: OwnOptions, partitions: number) {
     this.partitions = partitions;
@@ -172,7 +177,7 @@ class KafkaMembership implements Membership {
   }
 
   async beat({ held, declined, resting, claiming }: Beat): Promise<Pulse> {
-    const lost = await this.#hearten(declined);
+    const lost = await this.#hearten(declined, claiming);
     const now = performance.now();
     const free = claiming
       ? this.#assigned.filter(
@@ -211,7 +216,22 @@ class KafkaMembership implements Membership {
 
   async changed(version: number, ms: number, signal: AbortSignal): Promise<void> {
     if (version !== this.#version || signal.aborted) return;
-    await pause(ms, AbortSignal.any([this.#poke.signal, signal]));
+    // Not AbortSignal.any: on signals that live for weeks it leaves something behind at each call.
+    const nap = new AbortController();
+    const wake = (): void => nap.abort();
+    this.#wakers.add(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      await pause(ms, nap.signal);
+    } finally {
+      this.#wakers.delete(wake);
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  /** A join may be held for as long as a dead member's session runs: who is to end does not wait for it. */
+  interrupt(): void {
+    if (this.#isJoining) discard(this.#groupCluster);
   }
 
   owned(claim: Claim, signal: AbortSignal): OwnedPartition {
@@ -258,15 +278,17 @@ class KafkaMembership implements Membership {
    *
    * @returns held partitions that may be somebody else's by now
    */
-  async #hearten(declined: ReadonlySet<number>): Promise<number[]> {
+  async #hearten(declined: ReadonlySet<number>, claiming: boolean): Promise<number[]> {
     if (!this.#stale && declined.size === this.#declined) {
       const state = await this.#member.heartbeat();
       if (state === 'expelled')
         for (const partition of this.#held.keys())
           if (this.#kill(partition)) this.#lost.add(partition);
-      if (state !== 'stable') this.#stale = true;
+      if (state === 'stable') this.#countFences();
+      else this.#stale = true;
     } else this.#stale = true;
-    while (this.#stale) await this.#join(declined);
+    // Who is about to leave does not join again.
+    if (claiming) while (this.#stale) await this.#join(declined);
     const lost = [...this.#lost];
     this.#lost.clear();
     return lost;
@@ -275,17 +297,24 @@ class KafkaMembership implements Membership {
   async #join(declined: ReadonlySet<number>): Promise<void> {
     // Before the join: what is released while it is under way asks for another one, which tells what is held then.
     this.#stale = false;
+    const told = [...this.#held.keys()];
     let assigned: readonly number[] | undefined;
+    this.#isJoining = true;
     try {
-      assigned = await this.#member.join([...this.#held.keys()], [...declined]);
+      assigned = await this.#member.join(told, [...declined]);
     } finally {
+      this.#isJoining = false;
       if (assigned === undefined) this.#stale = true;
     }
     if (assigned === undefined) return pause(REJOIN_MS);
     this.#assigned = assigned;
     this.#declined = declined.size;
-    this.#fences = [];
+    this.#suspects.clear();
+    this.#fences.clear();
     this.#version += 1;
+    // What ended while the group still counted it as held was kept for us, or for nobody.
+    for (const partition of told)
+      if (!this.#held.has(partition) && !assigned.includes(partition)) this.#stale = true;
   }
 
   /** @returns false: it was dead already */
@@ -323,8 +352,10 @@ class KafkaMembership implements Membership {
     }, limitMs);
     try {
       await cluster.connect();
+      given.signal.throwIfAborted();
       await cluster.addMultipleTargetTopics(fenceTopic === undefined ? [topic] : [fenceTopic]);
       const producer = await TransactionalProducer.open(cluster, `${transactionalId}.${partition}`);
+      given.signal.throwIfAborted();
       let epoch = producer.generation;
       let fence = 0;
       if (fenceTopic !== undefined) {
@@ -335,6 +366,7 @@ class KafkaMembership implements Membership {
         fence = epoch;
       }
       const committed = (await this.#kafka.committed(group, topic))[partition];
+      given.signal.throwIfAborted();
       const claim = { partition, epoch, fence, committed };
       this.#held.set(partition, {
         claim,
@@ -378,29 +410,41 @@ class KafkaMembership implements Membership {
     } catch (error) {
       held.dead = true;
       held.fenced = isValenceError(error) && error.code === 'EPOCH_FENCED';
-      if (held.fenced) this.#countFence(topic, error);
+      if (held.fenced && isFencedByName(error)) this.#suspects.add(partition);
       throw error;
     }
   }
 
-  /** @throws CONFIG_INVALID when somebody else keeps claiming what the group gave to us */
-  #countFence(topic: string, cause: unknown): void {
+  /**
+   * The group has just said that what it gave us is ours: a producer that was fenced all the same was so by somebody outside.
+   *
+   * @throws CONFIG_INVALID when that happens again and again
+   */
+  #countFences(): void {
     const now = performance.now();
-    this.#fences = [...this.#fences.filter((at) => now - at < FENCES_MS), now];
-    if (this.#fences.length < MOST_FENCES) return;
-    throw new ValenceError(
-      'CONFIG_INVALID',
-      `somebody outside of group ${this.#own.group} keeps claiming partitions of ${topic}: two deployments share a pipeline name; give one of them another --pipeline`,
-      {},
-      { cause },
-    );
+    for (const partition of this.#suspects) {
+      const before = this.#fences.get(partition) ?? [];
+      const fences = [...before.filter((at) => now - at < FENCES_MS), now];
+      this.#fences.set(partition, fences);
+      if (fences.length < MOST_FENCES) continue;
+      throw new ValenceError(
+        'CONFIG_INVALID',
+        `somebody outside of group ${this.#own.group} keeps claiming ${this.#own.topic}/${partition}: two deployments share a pipeline name; give one of them another --pipeline`,
+      );
+    }
+    this.#suspects.clear();
   }
 
   #nudge(): void {
     this.#version += 1;
-    this.#poke.abort();
-    this.#poke = new AbortController();
+    for (const wake of this.#wakers) wake();
   }
+}
+
+/** A newer producer has the transactional id, or the transaction took too long: not an id that the broker forgot. */
+function isFencedByName(error: unknown): boolean {
+  const type = isValenceError(error) ? error.fields['type'] : undefined;
+  return type === 'INVALID_PRODUCER_EPOCH' || type === 'PRODUCER_FENCED';
 }
 
 /** Nobody waits for connections that are no longer used. */

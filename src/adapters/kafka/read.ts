@@ -103,8 +103,11 @@ export class KafkaReader {
     const next = isAll ? kept.next : (records[to - 1]?.offset ?? 0) + 1;
     if (!isAll) {
       this.#kept.set(`${topic}/${partition}/${next}`, { ...kept, from: to });
-      const [oldest] = this.#kept.keys();
-      if (this.#kept.size > KEPT.places && oldest !== undefined) this.#kept.delete(oldest);
+      const now = performance.now();
+      for (const [place, { at }] of this.#kept) {
+        if (this.#kept.size <= KEPT.places && now - at < KEPT.ms) break;
+        this.#kept.delete(place);
+      }
     }
     return { records: from === 0 && isAll ? records : records.slice(from, to), next, end };
   }

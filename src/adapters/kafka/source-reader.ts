@@ -17,6 +17,12 @@ const SHORT_POLL_MS = 20;
 /** What is kept ahead of a handler. */
 const MOST_AHEAD_BYTES = 4 << 20;
 const MOST_FETCH_BYTES = 1 << 20;
+/** Of a record or a header besides its bytes. */
+const RECORD_BYTES = 250;
+/** Pause where answers come at once and hold nothing, ms. */
+const NOTHING_MS = 20;
+/** A topic that the broker does not know for so long is not there, ms: right after its start it may know none. */
+const UNKNOWN_MS = 5000;
 /** Pause after an error before the broker is asked again, ms. */
 const AGAIN_MS = 250;
 
@@ -37,6 +43,8 @@ interface Lane {
   /** Answers since the last jump. */
   answers: number;
   failure: ValenceError | undefined;
+  /** Since when the broker says that there is no such partition, ms of performance.now(). */
+  unknownSince: number | undefined;
   /** Changes with each jump: an answer to an older question is dropped. */
   version: number;
   /** Called when something has come, or failed. */
@@ -107,6 +115,7 @@ export class SourceReader {
         bytes: 0,
         answers: 0,
         failure: undefined,
+        unknownSince: undefined,
         version: 0,
         waiting: new Set(),
       };
@@ -138,18 +147,24 @@ export class SourceReader {
         continue;
       }
       const versions = hungry.map(({ version }) => version);
+      const asked = performance.now();
       const answers = await this.#fetch(
         hungry,
         hungry.length < lanes.length ? SHORT_POLL_MS : POLL_MS,
       );
       let failed = false;
+      let moved = false;
       for (const [index, lane] of hungry.entries()) {
         const answer = answers[index];
         if (answer === undefined || lane.version !== versions[index]) continue;
         failed ||= isValenceError(answer);
+        const before = lane.next;
         this.#put(lane, answer);
+        moved ||= lane.next !== before;
       }
       if (failed) await this.#sleep(AGAIN_MS);
+      // An end before what was asked for is answered without waiting.
+      else if (!moved && performance.now() - asked < POLL_MS / 2) await this.#sleep(NOTHING_MS);
     }
   }
 
@@ -176,9 +191,13 @@ export class SourceReader {
   }
 
   #put(lane: Lane, answer: Fetched | ValenceError): void {
-    if (isValenceError(answer)) lane.failure = answer;
-    else {
+    if (isValenceError(answer)) {
+      const now = performance.now();
+      if (answer.code === 'NOT_FOUND' && now - (lane.unknownSince ??= now) < UNKNOWN_MS) return;
+      lane.failure = answer;
+    } else {
       lane.failure = undefined;
+      lane.unknownSince = undefined;
       lane.next = answer.next;
       lane.end = answer.end;
       lane.answers += 1;
@@ -187,8 +206,7 @@ export class SourceReader {
           ? [...answer.records]
           : lane.buffer.slice(lane.used).concat(answer.records);
         lane.used = 0;
-        for (const { key, value } of answer.records)
-          lane.bytes += (key?.length ?? 0) + (value?.length ?? 0);
+        for (const record of answer.records) lane.bytes += sizeOf(record);
       } else if (isEmpty(lane)) lane.head = lane.next;
     }
     for (const wake of lane.waiting) wake();
@@ -235,6 +253,11 @@ function isEmpty({ buffer, used }: Lane): boolean {
   return used >= buffer.length;
 }
 
+/** Bytes that a record holds in memory, roughly: an empty one is not free. */
+function sizeOf({ key, value, headers }: LogRecord): number {
+  return RECORD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + headers.length * RECORD_BYTES;
+}
+
 /** Hands out what is there, within the limits. */
 function take(lane: Lane, options: ReadOptions): Batch {
   const { maxRecords = DEFAULTS.maxRecords, maxBytes = DEFAULTS.maxBytes } = options;
@@ -245,10 +268,10 @@ function take(lane: Lane, options: ReadOptions): Batch {
     const size = (record?.key?.length ?? 0) + (record?.value?.length ?? 0);
     if (until > lane.used && bytes + size > maxBytes) break;
     bytes += size;
+    if (record !== undefined) lane.bytes -= sizeOf(record);
   }
   const records = lane.buffer.slice(lane.used, until);
   lane.used = until;
-  lane.bytes -= bytes;
   lane.floor = (records.at(-1)?.offset ?? lane.floor - 1) + 1;
   lane.head = isEmpty(lane) ? lane.next : lane.floor;
   return { records, next: lane.head, end: lane.end };

@@ -316,10 +316,11 @@ export class TransactionalProducer {
   }
 
   #fenced(cause?: unknown): ValenceError {
+    const type = isKafkaError(cause) ? cause.type : undefined;
     return new ValenceError(
       'EPOCH_FENCED',
       `${this.#id}: a newer producer has claimed the partition, or the transaction took longer than ${TRANSACTION_TIMEOUT_MS} ms`,
-      {},
+      type === undefined ? {} : { type },
       { cause },
     );
   }

@@ -51,6 +51,7 @@ if ('missing' in broker) {
   say(broker.missing);
   process.exit(1);
 }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const started = performance.now();
 const minutes = (): number => (performance.now() - started) / 60_000;
 say(`seed ${seed}, Kafka ${broker.version} (${broker.source}), logs in ${dir}`);

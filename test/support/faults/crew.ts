@@ -26,6 +26,12 @@ export interface Role {
   readonly stderr: string;
 }
 
+/** Processes that run now: none of them outlives this one. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** One place in the crew, filled by one process after another. */
 export class Place {
   readonly role: Role;
@@ -131,9 +137,11 @@ export class Place {
     });
     closeSync(fd);
     this.#child = child;
+    running.add(child);
     this.#ended = new Promise<void>((resolve) => {
       child.once('exit', (code, signal) => {
         this.#child = undefined;
+        running.delete(child);
         this.#frozen = false;
         const said = code === 0 || code === null ? '' : lastWords(this.role.stderr);
         this.ends.push({ name: this.role.name, code, signal, said });

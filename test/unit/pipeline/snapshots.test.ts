@@ -320,6 +320,7 @@ describe('stops before it learns on doubtful state', () => {
           topic === TOPICS.model
             ? { records: [], next: options.from, end: 0 }
             : log.read(topic, partition, options),
+        own: (options, handler) => log.own(options, (owned) => handler({ ...owned, fence: 0 })),
       });
       await expect(subscribe(lost)).rejects.toMatchObject({
         code: 'MODEL_LOST',
@@ -338,6 +339,7 @@ describe('stops before it learns on doubtful state', () => {
           topic === TOPICS.model
             ? { records: [], next: options.from, end: 0 }
             : log.read(topic, partition, options),
+        own: (options, handler) => log.own(options, (owned) => handler({ ...owned, fence: 0 })),
       });
       await expect(subscribe(lost)).rejects.toMatchObject({
         code: 'MODEL_LOST',
