@@ -4,7 +4,13 @@
  */
 let armed: { readonly point: string; left: number; readonly kill: () => void } | undefined;
 
-/** Points of the subscriber: staged, committed, merged, snapshotChunk (after each chunk of a snapshot, before its header). Of the publisher: read, appended. */
+/**
+ * Points, in the order in which a chunk meets them:
+ *
+ *   subscriber  staged; on Kafka sent and offsetsSent (in either order), beforeCommit; committed, merged
+ *               snapshotChunk, after each chunk of a snapshot, before its header
+ *   publisher   read, appended
+ */
 export function crashPoint(point: string): void {
   if (armed === undefined || armed.point !== point) return;
   armed.left -= 1;

@@ -3,6 +3,9 @@
  */
 import type { Headers, LogRecord } from '../ports/event-log.ts';
 
+/** So many brackets are never too deep. */
+const MOST_BRACKETS = 1000;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export interface RecordJson {
@@ -16,7 +19,7 @@ export interface RecordJson {
   readonly value: unknown;
 }
 
-/** JSON if it is JSON, else the text if it is UTF-8, else `{"base64": …}`. */
+/** JSON if it is JSON, else the text if it is UTF-8, else, and for JSON nested too deep to be written, `{"base64": …}`. */
 export function recordJson(record: LogRecord): RecordJson {
   const { topic, partition, offset, timestamp, key, headers, value } = record;
   return {
@@ -44,10 +47,23 @@ export function textOf(bytes: Uint8Array | null): unknown {
 export function valueOf(bytes: Uint8Array | null): unknown {
   const text = textOf(bytes);
   if (typeof text !== 'string') return text;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     return text;
+  }
+  return isTooDeep(text, value) ? { base64: Buffer.from(text).toString('base64') } : value;
+}
+
+/** True for a value that can be read, but is nested too deep to be written again. */
+function isTooDeep(text: string, value: unknown): boolean {
+  if (text.split(/[[{]/, MOST_BRACKETS).length < MOST_BRACKETS) return false;
+  try {
+    JSON.stringify(value);
+    return false;
+  } catch {
+    return true;
   }
 }
 

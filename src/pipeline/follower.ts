@@ -144,9 +144,10 @@ export class ModelFollower {
       // A record with a key marks a claim.
       if (key === null && value !== null) {
         const delta = readDelta(value);
-        // Before the first delta of a partition nothing tells whether one is missing, but the topic's start.
-        if (this.#state.positions[partition] === undefined && !isBeginning(delta))
+        if (this.#state.positions[partition] === undefined && !isBeginning(delta)) {
           await this.requireAll(partition, passed, delta);
+          throw noBeginning(this.#topic, partition, delta.from);
+        }
         await this.#apply(partition, passed, delta);
         // Two that read at once apply in the same order: what one took in is covered for the other.
         const place = this.#places[partition];
@@ -178,6 +179,15 @@ export class ModelFollower {
       { partition, from, start, behind: true },
     );
   }
+}
+
+/** The first delta of a partition is not the one that began it. */
+export function noBeginning(topic: string, partition: number, from: number): ValenceError {
+  return new ValenceError(
+    'MODEL_LOST',
+    `${topic}/${partition} begins with what was learned from source offset ${from} on; what was learned before is lost: the topic was deleted or made again; ${REBUILD}`,
+    { partition, from },
+  );
 }
 
 /** The deltas of a partition in their order, from an offset of the model topic to `until`, or to the end of now. */

@@ -14,7 +14,7 @@ import type { CarryHeader, TopicNames } from '../../topics/index.ts';
 import { decodeCarry } from './carry-snapshot.ts';
 import { isBeginning } from './delta.ts';
 import type { PartitionFold } from './fold.ts';
-import { ModelFollower, readDeltas, REBUILD } from './follower.ts';
+import { ModelFollower, noBeginning, readDeltas, REBUILD } from './follower.ts';
 import { SnapshotTopic, type Subject } from './snapshot-topic.ts';
 import type { PipelineState } from './state.ts';
 
@@ -115,6 +115,15 @@ export async function restorePartition(
     fold.replay(delta);
     reached = delta.to;
   }
+  // What this process has seen committed is in the topic, unless that is another one by now.
+  const known = state.positions[partition];
+  if ((state.taught[partition] ?? 0) > 0 && known !== undefined && (reached ?? -1) < known) {
+    throw new ValenceError(
+      'MODEL_LOST',
+      `${topics.model}/${partition} no longer tells what was learned up to source offset ${known}: the topic was deleted or made again; ${REBUILD}`,
+      { partition, position: known },
+    );
+  }
   // Deltas that the follower took in before count as read.
   if (next > follower.next(partition)) follower.seek(partition, next);
 }
@@ -179,9 +188,9 @@ async function requireBeginning(
   partition: number,
   { start }: Range,
 ): Promise<void> {
-  if (start === 0) return;
   const first = await firstDelta(log, topics.model, partition, start);
-  if (first !== undefined && isBeginning(first)) return;
+  if (first === undefined ? start === 0 : isBeginning(first)) return;
+  if (start === 0) throw noBeginning(topics.model, partition, first?.from ?? 0);
   const gone = `the first ${start} records of ${topics.model}/${partition} are gone, and what they taught with them`;
   if (snapshots.has(subject)) {
     throw new ValenceError(

@@ -93,6 +93,8 @@ export interface SubscriberSummary {
   readonly outcomes: number;
   readonly deadLetters: number;
   readonly positions: readonly (number | undefined)[];
+  /** Hash of each model's sums at these positions, as this process has them; as long as a pass over the vocabulary takes. */
+  readonly hashes: () => readonly { readonly name: string; readonly hash: string }[];
 }
 
 export const CHUNK_RECORDS = 500;
@@ -103,6 +105,8 @@ const SNAPSHOT_EVERY_KIB = 16_384;
 const FINISH_MS = 3000;
 /** How often the model topic is looked at besides, so that one who has nothing to do is ready to take over, ms. */
 const FOLLOW_MS = 1000;
+/** The model topic itself is looked at each so many times. */
+const MODEL_ROUNDS = 15;
 const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
@@ -140,7 +144,7 @@ export async function runSubscriber(options: SubscriberOptions): Promise<Subscri
   }
 }
 
-type Totals = { -readonly [K in keyof Omit<SubscriberSummary, 'positions'>]: number };
+type Totals = { -readonly [K in keyof Omit<SubscriberSummary, 'positions' | 'hashes'>]: number };
 
 function isBehind(error: unknown): boolean {
   return isValenceError(error) && error.code === 'DELTA_GAP' && error.fields['behind'] === true;
@@ -159,6 +163,8 @@ class Subscriber {
   readonly #owned = new Set<number>();
   readonly #stop = new AbortController();
   readonly #totals: Totals;
+  /** Looks in a row at which the model topic was not what it was. */
+  #missed = 0;
   readonly #now: () => number;
   /** By partition: source offset below which nothing is left to fold, at or behind the position: offsets may hold no record. */
   readonly #passed: number[] = [];
@@ -268,7 +274,12 @@ class Subscriber {
     }
     if (failed !== undefined) throw failed.error;
     await this.#retain();
-    return { ...this.#totals, positions: [...this.#state.positions] };
+    return {
+      ...this.#totals,
+      positions: [...this.#state.positions],
+      hashes: () =>
+        this.#state.models.map(({ name }) => ({ name, hash: this.#state.hash(name).hash })),
+    };
   }
 
   /**
@@ -285,15 +296,31 @@ class Subscriber {
 
   /** Others' deltas are taken in as they come, also where nothing is folded: a standby has little to read when it takes over. */
   async #followNowAndThen(): Promise<void> {
-    for (;;) {
+    for (let round = 1; ; round++) {
       await pause(FOLLOW_MS, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       try {
         await this.#restored.follower.catchUpOthers(this.#owned);
+        if (round % MODEL_ROUNDS === 0) await this.#checkModel();
       } catch (error) {
         if (!isValenceError(error) || error.recovery !== 'retry') throw error;
       }
     }
+  }
+
+  /** @throws MODEL_LOST twice in a row the topic was not there, or ended before what was read of it */
+  async #checkModel(): Promise<void> {
+    const topic = await this.#log.describeTopic(this.#topics.model);
+    const { follower } = this.#restored;
+    const isThere = this.#targets.every(
+      (_, partition) => (topic?.partitions[partition]?.end ?? -1) >= follower.next(partition),
+    );
+    this.#missed = isThere ? 0 : this.#missed + 1;
+    if (this.#missed < 2) return;
+    throw new ValenceError(
+      'MODEL_LOST',
+      `topic ${this.#topics.model} was deleted or made again: it does not hold what was learned; ${REBUILD}`,
+    );
   }
 
   async #retain(): Promise<void> {
@@ -407,6 +434,9 @@ class Subscriber {
     const range = await this.#rangeOf(partition, this.#state.positions[partition] ?? 0);
     const isNew = this.#state.positions[partition] === undefined;
     let position = (this.#state.positions[partition] ??= range.start);
+    // The first delta says where the partition begins, so that nobody takes a rest of the topic for the whole.
+    if (isNew && owned.committed === undefined && position > 0)
+      await this.#commitEmpty(owned, fold, position, position);
     follower.seek(partition, follower.next(partition));
     if (range.start > position && this.#options.skipDeleted === true) {
       await this.#skip(owned, fold, position, range.start);
@@ -451,11 +481,21 @@ class Subscriber {
     await this.#skip(owned, fold, this.#state.positions[partition] ?? from, range.start);
   }
 
-  /** Moves the position over offsets whose records are gone: a delta that teaches nothing. */
-  async #skip(owned: OwnedPartition, fold: PartitionFold, from: number, to: number): Promise<void> {
+  /** A delta that teaches nothing, over source offsets [from, to). */
+  async #commitEmpty(
+    owned: OwnedPartition,
+    fold: PartitionFold,
+    from: number,
+    to: number,
+  ): Promise<void> {
     const chunk = fold.stage([], from, owned.epoch, to);
     await owned.transact({ records: chunk.outputs, position: to });
     fold.commit(chunk);
+  }
+
+  /** Moves the position over offsets whose records are gone: a delta that teaches nothing. */
+  async #skip(owned: OwnedPartition, fold: PartitionFold, from: number, to: number): Promise<void> {
+    await this.#commitEmpty(owned, fold, from, to);
     this.#options.onEvent?.({
       type: 'warning',
       partition: owned.partition,
@@ -527,6 +567,9 @@ class Subscriber {
   #tooLarge(partition: number, records: number, error: unknown): unknown {
     if (!isValenceError(error) || error.code !== 'CHUNK_TOO_LARGE') return error;
     if (records > 1) {
+      const { code, message } = error;
+      if (!this.#smaller.has(partition))
+        this.#options.onEvent?.({ type: 'warning', partition, code, message });
       this.#smaller.set(partition, { records: Math.floor(records / 2), chunks: SMALLER_CHUNKS });
       return error;
     }

@@ -15,6 +15,8 @@ export interface FollowOptions {
 }
 
 const BATCH_RECORDS = 500;
+/** Topics that an error names. */
+const MOST_NAMES = 20;
 /** Longest wait for new records before the partitions are asked again, ms. */
 const WAIT_MS = 1000;
 /** Pauses before a log that is away is asked again, doubled each time, ms. */
@@ -87,7 +89,11 @@ function placeIn(
 /** Says which topics there are. */
 export async function noSuchTopic(log: EventLog, topic: string): Promise<ValenceError> {
   const names = await log.listTopics();
-  const there = names.length === 0 ? 'the log has no topics yet' : `there are: ${names.join(', ')}`;
+  const more = names.length > MOST_NAMES ? `, and ${names.length - MOST_NAMES} others` : '';
+  const there =
+    names.length === 0
+      ? 'the log has no topics yet'
+      : `there are: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
   return new ValenceError('NOT_FOUND', `no topic named '${topic}' in ${log.url}; ${there}`, {
     topic,
   });

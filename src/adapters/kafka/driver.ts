@@ -166,8 +166,15 @@ const codecs = module<{
 export const MemberMetadata: MemberMetadataCodec = codecs.MemberMetadata;
 export const MemberAssignment: MemberAssignmentCodec = codecs.MemberAssignment;
 
+const openStock = defaultSocketFactory();
+
 /** Opens connections as the driver does by itself: TCP or TLS, with keep-alive. */
-export const openSocket = defaultSocketFactory();
+export const openSocket: NonNullable<KafkaSettings['socketFactory']> = (target) => {
+  const socket = openStock(target);
+  // Each request that waits for the connection listens to it; Node warns from the eleventh on.
+  socket.setMaxListeners(0);
+  return socket;
+};
 
 /** Not connected yet. Each has connections of its own; see {@link Cluster}. */
 export function createCluster(settings: KafkaSettings, options: ClusterOptions = {}): Cluster {
@@ -324,7 +331,7 @@ function createClient(
 ): InstanceType<Driver['Kafka']> {
   return new Kafka({
     ...connectionSettings(settings, options),
-    ...(settings.socketFactory && { socketFactory: settings.socketFactory }),
+    socketFactory: settings.socketFactory ?? openSocket,
     logLevel: LOG_LEVEL_INFO,
     logCreator: logCreator(settings),
   });

@@ -157,7 +157,11 @@ export class GroupMember {
     if (memberId === '') return;
     this.#memberId = '';
     this.#generation = -1;
-    await this.#ask((broker) => broker.leaveGroup({ groupId: this.#options.group, memberId }));
+    try {
+      await this.#ask((broker) => broker.leaveGroup({ groupId: this.#options.group, memberId }));
+    } catch (error) {
+      throw toLogError(error, `leaving group ${this.#options.group}`);
+    }
   }
 
   /** Undefined: an error like any other. */

@@ -26,6 +26,7 @@ import {
   type Pulse,
 } from '../embedded/member.ts';
 import { closeNow, createCluster, type Cluster, type KafkaSettings } from './driver.ts';
+import { toLogError } from './errors.ts';
 import { GroupMember } from './group.ts';
 import { tolerant } from './metadata.ts';
 import { SourceReader } from './source-reader.ts';
@@ -386,7 +387,7 @@ class KafkaMembership implements Membership {
           {},
           { cause: error },
         );
-      throw error;
+      throw toLogError(error, `claiming ${topic}/${partition}`);
     } finally {
       clearTimeout(timer);
     }

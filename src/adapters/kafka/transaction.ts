@@ -195,6 +195,8 @@ export class TransactionalProducer {
         const known = new Set(
           this.#cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
         );
+        if (known.size === 0)
+          throw new ValenceError('LOG_UNAVAILABLE', `no broker knows topic ${topic} at the moment`);
         for (const partition of partitions) {
           if (!known.has(partition))
             throw new ValenceError(
@@ -312,7 +314,11 @@ export class TransactionalProducer {
         { cause: error },
       );
     }
-    return toLogError(error, `transaction of ${this.#id}`);
+    const told = toLogError(error, `transaction of ${this.#id}`);
+    // Right after its start a broker may not know its topics yet: the next claim asks again.
+    return told.code === 'NOT_FOUND' && type !== undefined
+      ? new ValenceError('LOG_UNAVAILABLE', told.message, told.fields, { cause: error })
+      : told;
   }
 
   #fenced(cause?: unknown): ValenceError {

@@ -56,7 +56,8 @@ async function run({ config, surroundings, out }: Context): Promise<void> {
       },
     });
     const { records, predictions, outcomes, deadLetters, positions } = summary;
-    logger.info({ records, deadLetters, positions }, 'stopped');
+    const hashes = config.logLevel === 'debug' ? { models: summary.hashes() } : {};
+    logger.info({ records, deadLetters, positions, ...hashes }, 'stopped');
     if (!config.untilEnd) return;
     await tell(out, { records, predictions, outcomes, deadLetters }, positions);
   });

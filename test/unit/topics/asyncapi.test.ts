@@ -142,6 +142,7 @@ describe('channels', () => {
         'cleanup.policy': ['delete'],
         'retention.ms': -1,
         'retention.bytes': -1,
+        'max.message.bytes': 8388608,
       }),
       topic('snapshots', 1, {
         'cleanup.policy': ['compact'],

@@ -71,7 +71,7 @@ describe('topics to create', () => {
         partitions: 3,
         cleanup: 'delete',
         retentionMs: undefined,
-        settings: { 'retention.bytes': '-1' },
+        settings: { 'retention.bytes': '-1', 'max.message.bytes': '8388608' },
       },
       {
         name: 'p.snapshots',
