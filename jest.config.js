@@ -27,6 +27,8 @@ const kafka = {
 };
 
 export default {
+  // Many tests wait for processes and brokers rather than compute: all cores, where one less is the default.
+  maxWorkers: '100%',
   projects: [
     project('unit'),
     project('contract', { ...kafka, globalSetup: '<rootDir>/test/support/kafka/setup.js' }),

@@ -210,6 +210,7 @@ test('there is a broker, if there has to be one', () => {
       const findings = rights.map(({ finding }) => String(finding));
       expect(findings).toEqual([
         'user app has no READ on topic sentiment.source',
+        'user app has no READ on topic sentiment.results',
         'user app has no WRITE on topic sentiment.results',
         'user app has no READ on topic sentiment.model',
         'user app has no WRITE on topic sentiment.model',
@@ -220,7 +221,7 @@ test('there is a broker, if there has to be one', () => {
         'user app has no READ on group sentiment.subscriber',
         'user app has no WRITE on transactional-id sentiment.fold',
       ]);
-      expect(rights[9]).toMatchObject({
+      expect(rights[10]).toMatchObject({
         state: 'error',
         fix: 'kafka-acls --add --allow-principal User:app --operation WRITE --transactional-id sentiment.fold --resource-pattern-type prefixed',
       });
