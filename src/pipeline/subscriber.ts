@@ -163,6 +163,11 @@ class Subscriber {
   readonly #owned = new Set<number>();
   readonly #stop = new AbortController();
   readonly #totals: Totals;
+  /** By owned partition: the fence of its claim, and the position then. */
+  readonly #claims = new Map<
+    number,
+    { readonly fence: number; readonly position: number | undefined }
+  >();
   /** Looks in a row at which the model topic was not what it was. */
   #missed = 0;
   readonly #now: () => number;
@@ -312,9 +317,13 @@ class Subscriber {
   async #checkModel(): Promise<void> {
     const topic = await this.#log.describeTopic(this.#topics.model);
     const { follower } = this.#restored;
-    const isThere = this.#targets.every(
-      (_, partition) => (topic?.partitions[partition]?.end ?? -1) >= follower.next(partition),
-    );
+    const isThere = this.#targets.every((_, partition) => {
+      const { end = -1 } = topic?.partitions[partition] ?? {};
+      // Own deltas are not read again, but they lie behind the fence of the claim.
+      const { fence, position } = this.#claims.get(partition) ?? { fence: -1, position: undefined };
+      const hasMoved = this.#state.positions[partition] !== position;
+      return end >= follower.next(partition) && (hasMoved ? end > fence : end >= fence);
+    });
     this.#missed = isThere ? 0 : this.#missed + 1;
     if (this.#missed < 2) return;
     throw new ValenceError(
@@ -338,6 +347,8 @@ class Subscriber {
     this.#owned.add(partition);
     try {
       const fold = await this.#restore(owned);
+      const { fence } = owned;
+      this.#claims.set(partition, { fence, position: this.#state.positions[partition] });
       const taker = new SnapshotTaker(this.#snapshots, owned, fold);
       let idle = false;
       while (!owned.signal.aborted) {
@@ -371,6 +382,7 @@ class Subscriber {
       await taker.finish(FINISH_MS);
     } finally {
       this.#owned.delete(partition);
+      this.#claims.delete(partition);
     }
   }
 
