@@ -314,6 +314,22 @@ export async function closeNow(cluster: Cluster): Promise<void> {
   await cluster.disconnect();
 }
 
+/**
+ * Waits for an answer, by a clock that cannot be set back: the driver's own time-outs go by the wall clock, and a request whose
+ * answer is lost would wait as long as that was turned back. When it is late all connections of the cluster are closed, which fails
+ * whatever is under way on them.
+ */
+export async function answered<T>(cluster: Cluster, ms: number, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => {
+    closeNow(cluster).catch(() => undefined);
+  }, ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** By name, since several copies of the driver may be loaded under a test runner. */
 export function isKafkaError(error: unknown): error is KafkaError {
   return (

@@ -5,6 +5,7 @@
 import { ValenceError } from '../../errors.ts';
 import { assignPartitions, decodeMemberState, encodeMemberState } from './assignor.ts';
 import {
+  answered,
   isKafkaError,
   MemberAssignment,
   MemberMetadata,
@@ -176,7 +177,10 @@ export class GroupMember {
   async #ask<T>(question: (broker: Broker) => Promise<T>): Promise<T> {
     try {
       this.#coordinator ??= await this.#findCoordinator();
-      return await question(await this.#cluster.findBroker({ nodeId: this.#coordinator }));
+      const nodeId = this.#coordinator;
+      const asked = this.#cluster.findBroker({ nodeId }).then(question);
+      const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options;
+      return await answered(this.#cluster, sessionTimeoutMs + rebalanceTimeoutMs, asked);
     } catch (error) {
       if (this.#stateOf(error) === undefined) this.#coordinator = undefined;
       const type = isKafkaError(error) ? error.type : undefined;

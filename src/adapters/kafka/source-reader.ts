@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers';
 import { isValenceError, type ValenceError } from '../../errors.ts';
 import type { Batch, LogRecord, ReadOptions } from '../../ports/event-log.ts';
 import { pause } from '../../ports/pause.ts';
-import type { Cluster } from './driver.ts';
+import { answered, type Cluster } from './driver.ts';
 import { toLogError } from './errors.ts';
 import { fetchPartitions, type Fetched } from './fetch.ts';
 
@@ -23,6 +23,8 @@ const RECORD_BYTES = 250;
 const NOTHING_MS = 20;
 /** A topic that the broker does not know for so long is not there, ms: right after its start it may know none. */
 const UNKNOWN_MS = 5000;
+/** A fetch that takes longer is lost, ms. */
+const LATE_MS = 20_000;
 /** Pause after an error before the broker is asked again, ms. */
 const AGAIN_MS = 250;
 
@@ -179,11 +181,12 @@ export class SourceReader {
     }));
     try {
       if (!this.#cluster.isConnected()) await this.#cluster.connect();
-      return await fetchPartitions(this.#cluster, targets, {
+      const fetching = fetchPartitions(this.#cluster, targets, {
         maxWaitMs,
         maxBytesPerPartition: MOST_FETCH_BYTES,
         signal: this.#closing.signal,
       });
+      return await answered(this.#cluster, LATE_MS, fetching);
     } catch (error) {
       const known = toLogError(error, `reading ${this.#topic}`);
       return lanes.map(() => known);

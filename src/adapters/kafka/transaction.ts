@@ -15,7 +15,7 @@ import { ValenceError } from '../../errors.ts';
 import { crashPoint } from '../../crash-point.ts';
 import type { NewRecord } from '../../ports/event-log.ts';
 import { pause } from '../../ports/pause.ts';
-import { isKafkaError, produceBatches, type Broker, type Cluster } from './driver.ts';
+import { answered, isKafkaError, produceBatches, type Broker, type Cluster } from './driver.ts';
 import { toLogError } from './errors.ts';
 import { BatchWriter } from './record-batch.ts';
 
@@ -34,6 +34,8 @@ export interface GroupPosition {
 
 /** After this the broker ends a transaction that nobody ends, ms. */
 export const TRANSACTION_TIMEOUT_MS = 15_000;
+/** A request that takes longer is lost: the broker has ended the transaction by then, ms. */
+const LATE_MS = TRANSACTION_TIMEOUT_MS + 3000;
 /** Bytes of one batch: below the broker's usual limit of 1 MiB. */
 const MOST_BATCH_BYTES = 900_000;
 /** Pauses between questions that were refused with «not yet»: 2 ms, half as long again each time. */
@@ -246,11 +248,12 @@ export class TransactionalProducer {
       return { topic, partition, batch };
     });
     const broker = await this.#cluster.findBroker({ nodeId: leader });
-    const answers = await produceBatches(broker, {
+    const producing = produceBatches(broker, {
       transactionalId: this.#id,
       timeoutMs: TRANSACTION_TIMEOUT_MS,
       batches,
     });
+    const answers = await answered(this.#cluster, LATE_MS, producing);
     const offsets = new Map<string, number>();
     for (const { topic, partition, baseOffset } of answers) {
       const key = `${topic}/${partition}`;
@@ -419,7 +422,8 @@ async function askCoordinator<T>(
         nodeId = await coordinatorOf(cluster, key, type);
         coordinators.set(place, nodeId);
       }
-      return await question(await cluster.findBroker({ nodeId }));
+      const asked = cluster.findBroker({ nodeId }).then(question);
+      return await answered(cluster, LATE_MS, asked);
     } catch (error) {
       const refused = isKafkaError(error) ? error.type : undefined;
       if (refused === undefined || !NOT_YET.has(refused) || performance.now() > deadline)

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { describe, expect, jest, test } from '@jest/globals';
 import {
+  answered,
   type Broker,
   closeNow,
   createAdmin,
@@ -376,4 +377,15 @@ test('an error of the driver is known by its name, not by its class', () => {
   expect(isKafkaError({ name: 'KafkaJSProtocolError' })).toBe(true);
   expect(isKafkaError(new Error('KafkaJS'))).toBe(false);
   expect(isKafkaError(undefined)).toBe(false);
+});
+
+test('an answer that never comes closes the connections, also when the wall clock is set back', async () => {
+  const cluster = createCluster({ brokers: ['127.0.0.1:1'], clientId: 'test' });
+  const closed = new Promise<never>((_, reject) => {
+    cluster.disconnect = async () => reject(new Error('closed'));
+  });
+  const now = jest.spyOn(Date, 'now').mockReturnValue(0);
+  await expect(answered(cluster, 20, closed)).rejects.toThrow('closed');
+  await expect(answered(cluster, 20, Promise.resolve('in time'))).resolves.toBe('in time');
+  now.mockRestore();
 });
