@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const VALENCE = join(ROOT, 'bin/valence.js');
+/** The command's file. */
+export const VALENCE = join(ROOT, 'bin/valence.js');
 
 function newest(folder: string, suffix: string): number {
   if (!existsSync(folder)) return 0;
@@ -36,7 +37,7 @@ export function valence(args: readonly string[], nodeArgs: readonly string[] = [
   const { status, stdout, stderr } = spawnSync(process.execPath, [...nodeArgs, VALENCE, ...args], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    env: environment(),
+    env: quietEnvironment(),
   });
   if (status !== 0) throw new Error(`valence ${args.join(' ')}: ${stderr}`);
   return { stdout, stderr, seconds: (performance.now() - start) / 1000 };
@@ -44,12 +45,12 @@ export function valence(args: readonly string[], nodeArgs: readonly string[] = [
 
 /** The command in the background, until it is killed. Its log lines go nowhere. */
 export function startValence(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [VALENCE, ...args], { stdio: 'ignore', env: environment() });
+  return spawn(process.execPath, [VALENCE, ...args], { stdio: 'ignore', env: quietEnvironment() });
 }
 
 /** Settings of the person who runs the benchmark must not change what is measured. */
-function environment(): NodeJS.ProcessEnv {
+export function quietEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('VALENCE_')),
+    Object.entries(process.env).filter(([name]) => !/^(VALENCE_|KAFKA_|NODE_ENV$)/.test(name)),
   );
 }

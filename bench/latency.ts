@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openLog, topicNames, type LogClient } from '../src/index.ts';
+import { pause } from '../src/ports/pause.ts';
 import { topicSpecs } from '../src/ports/topic-specs.ts';
 import { startValence, warnIfStale } from './command.ts';
 import { seeded, tweets } from './data.ts';
@@ -31,8 +32,6 @@ const NANOSECONDS_PER_MS = 1e6;
 
 const TOPICS = topicNames('sentiment');
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** The producer's process. */
 async function produce(url: string, path: string): Promise<void> {
   const { log } = await openLog(url);
@@ -41,7 +40,7 @@ async function produce(url: string, path: string): Promise<void> {
   let due = performance.now();
   for (const row of rows) {
     due += (random() * 2000) / RATE;
-    await sleep(Math.max(0, due - performance.now()));
+    await pause(Math.max(0, due - performance.now()));
     const { text, label }: { text: string; label: string } = JSON.parse(row);
     const id = String(process.hrtime.bigint());
     const value = JSON.stringify({ id, text, label });
@@ -77,11 +76,11 @@ function processorMs(pid: number): number | undefined {
 }
 
 async function idleShare(pid: number): Promise<string> {
-  await sleep(SETTLE_MS);
+  await pause(SETTLE_MS);
   const before = processorMs(pid);
   if (before === undefined) return 'not measured: no /proc on this system';
   const start = performance.now();
-  await sleep(IDLE_MS);
+  await pause(IDLE_MS);
   const share = ((processorMs(pid) ?? Number.NaN) - before) / (performance.now() - start);
   return `${(share * 100).toFixed(1)} % of a core over ${IDLE_MS / 1000} s (steps of 0.1)`;
 }

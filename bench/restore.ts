@@ -139,16 +139,20 @@ function timed(pieces: Iterable<unknown>): { readonly longest: number; readonly 
   return { longest: Math.max(longest, performance.now() - last), all: performance.now() - begun };
 }
 
-/** What one partition does beside its chunks, ms. */
-function besides(): readonly (readonly (string | number)[])[] {
-  const random = seeded(5);
-  const state = new PipelineState({
+function newState(): PipelineState {
+  return new PipelineState({
     pipeline: PIPELINE,
     models: [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
     declared: LABELS,
     analyzer: 'river',
     partitions: 1,
   });
+}
+
+/** What one partition does beside its chunks, ms. */
+function besides(): readonly (readonly (string | number)[])[] {
+  const random = seeded(5);
+  const state = newState();
   const options = {
     ...FOLD_DEFAULTS,
     topics: TOPICS,
@@ -204,13 +208,7 @@ function* decodeAll(content: Uint8Array, state: PipelineState): Iterable<void> {
 
 /** The sums of a million terms: capture and write. */
 function sums(): readonly (readonly (string | number)[])[] {
-  const state = new PipelineState({
-    pipeline: PIPELINE,
-    models: [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
-    declared: LABELS,
-    analyzer: 'river',
-    partitions: 1,
-  });
+  const state = newState();
   const { extractor, models } = state;
   for (let first = 0, offset = 0; first < TERMS; first += WORDS, offset++) {
     extractor.extract(Array.from({ length: WORDS }, (_, at) => term(first + at)).join(' '));

@@ -15,7 +15,7 @@ export interface RiverResult {
 let known: boolean | undefined;
 
 /** Prints one line when it is not. */
-export function hasRiver(): boolean {
+function hasRiver(): boolean {
   if (known !== undefined) return known;
   known = spawnSync(PYTHON, ['-c', 'import river']).status === 0;
   if (!known) console.log(`River is not beside: ${PYTHON} cannot import it (VALENCE_PYTHON).`);

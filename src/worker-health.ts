@@ -29,16 +29,20 @@ export interface Subscription {
   readonly probe: () => Promise<void>;
 }
 
-/** Figures of one model over all partitions. */
-export interface MergedFigures {
-  readonly model: string;
-  readonly partitions: number;
+/** Figures of one model, of a partition or over all of them. */
+export interface ModelFigures {
   readonly scored: number;
   readonly learned: number;
   readonly rolling: MetricValues;
   readonly cumulative: MetricValues;
   readonly baselines: { readonly majority: BaselineValues; readonly noChange: BaselineValues };
   readonly pending: { readonly waitingTexts: number; readonly waitingLabels: number };
+}
+
+/** Figures of one model over all partitions. */
+export interface MergedFigures extends ModelFigures {
+  readonly model: string;
+  readonly partitions: number;
 }
 
 /** What a monitor knows at the moment. */

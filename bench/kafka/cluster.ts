@@ -2,9 +2,13 @@
  * The broker that the Kafka benchmarks share with their peers: topics, the backlog, positions. It speaks to the broker through
  * kafkajs as it is, so that nothing of Valence's adapter decides what a peer is given.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs';
 import { startKafka } from '../../test/support/kafka/broker.ts';
+import { warnIfStale } from '../command.ts';
+import { printHeading } from '../table.ts';
 
 const SEND_RECORDS = 1000;
 
@@ -65,22 +69,35 @@ async function startBroker(): Promise<RunningBroker | undefined> {
     console.log(`skipped: ${broker.missing}`);
     return undefined;
   }
-  const { brokers, version, source, nodes } = broker;
-  const [node] = nodes;
+  const { brokers, version, source, node } = broker;
   const pid = node !== undefined && 'pid' in node ? Number(node.pid) : undefined;
   const note = `Kafka ${version}, one broker (${source === 'jvm' ? 'JVM of this machine' : 'container'})`;
   return { brokers, pid, note, stop: () => broker.close() };
 }
 
 /**
- * The broker of `VALENCE_TEST_KAFKA` (its process named by `VALENCE_BENCH_BROKER_PID`, if its processor time is to be shown), else
- * one of its own for the time of the benchmark.
- *
- * @returns undefined, with a printed line, where there is none
+ * A whole benchmark: prints the heading, then `main` on the broker of `VALENCE_TEST_KAFKA` (its process named by
+ * `VALENCE_BENCH_BROKER_PID`, if its processor time is to be shown), else on one of its own, with a folder that is removed
+ * afterwards. Where there is no broker, one line says so.
  */
-export async function openCluster(): Promise<BenchCluster | undefined> {
+export async function runOnCluster(
+  main: (cluster: BenchCluster, folder: string) => Promise<void>,
+): Promise<void> {
+  printHeading('kafkajs');
+  warnIfStale();
   const broker = await startBroker();
-  if (broker === undefined) return undefined;
+  if (broker === undefined) return;
+  const cluster = await connected(broker);
+  const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
+  try {
+    await main(cluster, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await cluster.stop();
+  }
+}
+
+async function connected(broker: RunningBroker): Promise<BenchCluster> {
   const { brokers, pid, note } = broker;
   const kafka = client(brokers, 'valence-bench');
   const admin = kafka.admin();

@@ -10,15 +10,13 @@
  * (0 to 2 / rate), so that no wait runs in step with them. Producer and observer are kafkajs for everybody.
  */
 import { fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { warnIfStale } from '../command.ts';
+import { pause } from '../../src/ports/pause.ts';
 import { seeded, tweets } from '../data.ts';
-import { printHeading, printTable, quantile, rounded } from '../table.ts';
-import { client, openCluster, processorSeconds, type BenchCluster } from './cluster.ts';
+import { printTable, quantile, rounded } from '../table.ts';
+import { client, processorSeconds, runOnCluster, type BenchCluster } from './cluster.ts';
 import {
   hasPythonPeer,
   kafkajsWorker,
@@ -48,8 +46,6 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** The producer's process: begins when its parent says so. */
 async function produce(
   brokers: string,
@@ -70,7 +66,7 @@ async function produce(
   let due = performance.now();
   for (const row of rows) {
     due += (random() * 2000) / rate;
-    await sleep(Math.max(0, due - performance.now()));
+    await pause(Math.max(0, due - performance.now()));
     const { text, label }: { text: string; label: string } = JSON.parse(row);
     const id = String(process.hrtime.bigint());
     // Not awaited one by one: a slow answer must not slow down the rate.
@@ -169,12 +165,12 @@ async function latency(
 }
 
 async function idleShare({ pid }: RunningWorker): Promise<string> {
-  await sleep(SETTLE_MS);
+  await pause(SETTLE_MS);
   const before = processorSeconds(pid);
   if (before === undefined) return 'not measured: no /proc on this system';
   const start = performance.now();
   const seconds = Number(options.idle);
-  await sleep(seconds * 1000);
+  await pause(seconds * 1000);
   const used = (processorSeconds(pid) ?? Number.NaN) - before;
   return `${((used / (performance.now() - start)) * 100_000).toFixed(2)} % of a core over ${seconds} s`;
 }
@@ -217,16 +213,5 @@ if (process.argv.includes('--produce')) {
   const [, brokers = '', topic = '', path = '', rate, count] = positionals;
   await produce(brokers, topic, path, Number(rate), Number(count));
 } else {
-  printHeading('kafkajs');
-  warnIfStale();
-  const cluster = await openCluster();
-  if (cluster !== undefined) {
-    const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
-    try {
-      await main(cluster, folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-      await cluster.stop();
-    }
-  }
+  await runOnCluster(main);
 }

@@ -9,14 +9,10 @@
  * group, claiming the partitions and compiling what runs hot are in them. Rounds are interleaved, so that each contestant meets the
  * same load of the machine; a ratio is the median of the ratios within the rounds.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { warnIfStale } from '../command.ts';
 import { tweets } from '../data.ts';
-import { median, printHeading, printTable, rounded, spread } from '../table.ts';
-import { openCluster, preload, type Backlog, type BenchCluster } from './cluster.ts';
+import { median, printTable, rounded, spread } from '../table.ts';
+import { preload, runOnCluster, type Backlog, type BenchCluster } from './cluster.ts';
 import {
   hasPythonPeer,
   kafkajsWorker,
@@ -196,15 +192,4 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
   }
 }
 
-printHeading('kafkajs');
-warnIfStale();
-const cluster = await openCluster();
-if (cluster !== undefined) {
-  const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
-  try {
-    await main(cluster, folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    await cluster.stop();
-  }
-}
+await runOnCluster(main);

@@ -2,18 +2,18 @@
  * Where a subscriber's time goes on Kafka: the functions with the most time of their own, by file and line of the sources, from V8's
  * sampling profile of `valence subscribe --until-end` on the backlog. For whoever makes it faster.
  *
- *   npm run build && node --import tsx bench/kafka/profile.ts [--partitions N] [--copies N] [--top N]
+ *   npm run build && node --import tsx bench/kafka/profile.ts [--partitions N] [--copies N] [--top N] [--keep FOLDER]
+ *
+ * `--keep` leaves the .cpuprofile in a folder, for a viewer.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { warnIfStale } from '../command.ts';
 import { tweets } from '../data.ts';
-import { printHeading, printTable, rounded } from '../table.ts';
-import { openCluster, preload, type BenchCluster } from './cluster.ts';
+import { printTable, rounded } from '../table.ts';
+import { preload, runOnCluster, type BenchCluster } from './cluster.ts';
 import { measure, valenceWorker } from './workers.ts';
 
 const { values: options } = parseArgs({
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     partitions: { type: 'string', default: '4' },
     copies: { type: 'string', default: '4' },
     top: { type: 'string', default: '40' },
+    keep: { type: 'string' },
   },
 });
 /** Between two samples. A gap of more than two is counted as two: the machine gave the processor to somebody else meanwhile. */
@@ -147,7 +148,8 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
   const partitions = Number(options.partitions);
   const copies = Number(options.copies);
   const { records } = await preload(cluster, path, { topic: name, partitions, copies });
-  const profiles = join(folder, 'profiles');
+  // A folder of this run alone: one that is kept may hold earlier profiles.
+  const profiles = join(options.keep ?? folder, name);
   const task = { brokers: cluster.brokers, source: name, partitions, name: `${name}.run` };
   const nodeArgs = [
     '--cpu-prof',
@@ -164,20 +166,11 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
       `CPU s per 10,000: worker ${measured.workerCpu.toFixed(3)}, broker ${measured.brokerCpu?.toFixed(3) ?? '-'}`,
   );
   const [file = ''] = readdirSync(profiles).filter((entry) => entry.endsWith('.cpuprofile'));
-  const { self, by } = read(join(profiles, file));
+  const kept = join(profiles, file);
+  if (options.keep !== undefined) console.log(`profile: ${kept}`);
+  const { self, by } = read(kept);
   show('by part (innermost of ours or of a package)', by, records, 30);
   show('by function, own time', self, records, Number(options.top));
 }
 
-printHeading('kafkajs');
-warnIfStale();
-const cluster = await openCluster();
-if (cluster !== undefined) {
-  const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
-  try {
-    await main(cluster, folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    await cluster.stop();
-  }
-}
+await runOnCluster(main);

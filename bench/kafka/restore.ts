@@ -8,9 +8,8 @@
  * subscriber, a fresh process, is timed by its own log.
  */
 import { parseArgs } from 'node:util';
-import { warnIfStale } from '../command.ts';
-import { printHeading, printTable, rounded } from '../table.ts';
-import { openCluster, type BenchCluster } from './cluster.ts';
+import { printTable, rounded } from '../table.ts';
+import { runOnCluster, type BenchCluster } from './cluster.ts';
 import { measure, valenceWorker, type Progress, type Task, type WorkerCommand } from './workers.ts';
 
 const TERMS_PER_TEXT = 10;
@@ -101,13 +100,4 @@ async function main(cluster: BenchCluster): Promise<void> {
   );
 }
 
-printHeading('kafkajs');
-warnIfStale();
-const cluster = await openCluster();
-if (cluster !== undefined) {
-  try {
-    await main(cluster);
-  } finally {
-    await cluster.stop();
-  }
-}
+await runOnCluster(main);

@@ -7,14 +7,12 @@
  * The broker notices a dead member by its silence, so the session timeout is the least that can be; it counts from the member's last
  * heartbeat. After the kill a new subscriber takes the dead one's place for the next round.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { warnIfStale } from '../command.ts';
+import { pause } from '../../src/ports/pause.ts';
 import { tweets } from '../data.ts';
-import { median, printHeading, printTable } from '../table.ts';
-import { client, openCluster, type BenchCluster } from './cluster.ts';
+import { median, printTable } from '../table.ts';
+import { client, runOnCluster, type BenchCluster } from './cluster.ts';
 import { resultsTopic, startWorker, valenceWorker, type RunningWorker } from './workers.ts';
 
 const MEMBERS = 3;
@@ -31,8 +29,6 @@ const { values: options } = parseArgs({
   },
 });
 const PARTITIONS = Number(options.partitions);
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A subscriber and the partitions that it says it owns. */
 interface Member {
@@ -67,7 +63,7 @@ async function settled(members: readonly Member[]): Promise<void> {
     const complete = all.length === PARTITIONS && members.every(({ owned }) => owned.size > 0);
     if (complete && performance.now() - changed > QUIET_MS) return;
     if (performance.now() - start > LIMIT_MS) throw new Error('the group does not settle');
-    await sleep(100);
+    await pause(100);
   }
 }
 
@@ -191,15 +187,4 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
   );
 }
 
-printHeading('kafkajs');
-warnIfStale();
-const cluster = await openCluster();
-if (cluster !== undefined) {
-  const folder = mkdtempSync(join(tmpdir(), 'valence-bench-'));
-  try {
-    await main(cluster, folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    await cluster.stop();
-  }
-}
+await runOnCluster(main);

@@ -1,14 +1,6 @@
 /** The figures of a model that both the subscriber (per partition) and the monitor (over all) show. */
-import type { BaselineValues, MetricValues } from '../../topics/index.ts';
-
-export interface ModelFigures {
-  readonly scored: number;
-  readonly learned: number;
-  readonly rolling: MetricValues;
-  readonly cumulative: MetricValues;
-  readonly baselines: { readonly majority: BaselineValues; readonly noChange: BaselineValues };
-  readonly pending: { readonly waitingTexts: number; readonly waitingLabels: number };
-}
+import type { MetricValues } from '../../topics/index.ts';
+import type { ModelFigures } from '../worker-health.ts';
 
 export interface Figure {
   /** End of the metric's name. */

@@ -10,10 +10,10 @@ import type { TopicNames } from '../../topics/index.ts';
 import { DeltaEncoder, type ReadDelta } from './delta.ts';
 import { readDeltas } from './follower.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
+import { ownOne } from './own-all.ts';
 import { restorePartition, restoreSums } from './restore.ts';
 import { SnapshotTopic } from './snapshot-topic.ts';
 import { analyzerOf, hashJson, PipelineState, type ModelSpec } from './state.ts';
-import { subscriberGroup } from './subscriber.ts';
 
 export interface LoadedModel {
   readonly state: PipelineState;
@@ -138,7 +138,7 @@ export async function importModel(options: {
   readonly topics: TopicNames;
   readonly name: string;
   readonly snapshot: ModelSnapshot;
-  /** How long to wait for the partition, ms. */
+  /** How long to wait for the partition, ms. Default 3 s. */
   readonly waitMs?: number;
 }): Promise<void> {
   const { log, pipeline, topics, name, snapshot } = options;
@@ -149,40 +149,15 @@ export async function importModel(options: {
       `pipeline '${pipeline}' has learned already; import into a new --pipeline`,
     );
   }
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), options.waitMs ?? 3000);
-  let done = false;
-  try {
-    await log.own(
-      {
-        group: subscriberGroup(pipeline),
-        topic: topics.source,
-        fenceTopic: topics.model,
-        transactionalId: `${pipeline}.fold`,
-        signal: stop.signal,
-      },
-      async (owned) => {
-        if (owned.partition !== 0) return;
-        const source = await log.describeTopic(topics.source);
-        const position = source?.partitions[0]?.start ?? 0;
-        const value = encodeSnapshot(snapshot, { pipeline, name, epoch: owned.epoch, position });
-        await owned.transact({
-          records: [{ topic: topics.model, partition: 0, key: null, value }],
-          position: undefined,
-        });
-        done = true;
-        stop.abort();
-      },
-    );
-  } finally {
-    clearTimeout(timer);
-  }
-  if (!done) {
-    throw new ValenceError(
-      'CONFIG_INVALID',
-      `another process owns partition 0 of ${topics.source}; stop the subscribers of '${pipeline}' first`,
-    );
-  }
+  await ownOne({ log, pipeline, topics, waitMs: options.waitMs ?? 3000 }, 0, async (owned) => {
+    const source = await log.describeTopic(topics.source);
+    const position = source?.partitions[0]?.start ?? 0;
+    const value = encodeSnapshot(snapshot, { pipeline, name, epoch: owned.epoch, position });
+    await owned.transact({
+      records: [{ topic: topics.model, partition: 0, key: null, value }],
+      position: undefined,
+    });
+  });
 }
 
 /** A delta that covers no source record and holds a whole model. */

@@ -15,6 +15,7 @@ import { deadLetterHeaders, topicNames, type TopicNames } from '../../topics/ind
 import { ClassRules, DEFAULT_LABELS, type ClassOptions } from './classes.ts';
 import type { ModelFollower } from './follower.ts';
 import { newestModels } from './inspect.ts';
+import { ownBeside } from './own-beside.ts';
 import { prepareTopics, requireOthers } from './replica-topics.ts';
 import { restoreSums } from './restore.ts';
 import { ResultRecords, type Output } from './result-records.ts';
@@ -144,35 +145,22 @@ class ScoreReplica {
   }
 
   async run(): Promise<ScoreReplicaSummary> {
-    const { pipeline, signal, untilEnd = false } = this.#options;
-    const { source } = this.#topics;
-    const stop = (): void => this.#stop.abort();
-    signal?.addEventListener('abort', stop, { once: true });
-    if (signal?.aborted === true) stop();
-    const group = scorerGroup(pipeline, source);
-    let failed: { readonly error: unknown } | undefined;
-    const watch = (untilEnd ? this.#watchEnd(group) : Promise.resolve()).catch((error: unknown) => {
-      failed ??= { error };
-      stop();
-    });
-    try {
-      await this.#log.own(
-        {
-          group,
-          topic: source,
-          transactionalId: group,
-          signal: this.#stop.signal,
-          onChange: (change) => this.#options.onEvent?.(change),
-          onHeartbeat: () => this.#options.onEvent?.({ type: 'heartbeat' }),
-        },
-        (owned) => this.#serve(owned),
-      );
-    } finally {
-      stop();
-      signal?.removeEventListener('abort', stop);
-      await watch;
-    }
-    if (failed !== undefined) throw failed.error;
+    const { log, pipeline, signal, untilEnd = false } = this.#options;
+    const { source: topic } = this.#topics;
+    const group = scorerGroup(pipeline, topic);
+    await ownBeside(
+      {
+        log,
+        group,
+        topic,
+        transactionalId: group,
+        stop: this.#stop,
+        signal,
+        onEvent: (event) => this.#options.onEvent?.(event),
+      },
+      (owned) => this.#serve(owned),
+      untilEnd ? [() => this.#watchEnd(group)] : [],
+    );
     return { ...this.#totals, positions: [...this.#positions] };
   }
 

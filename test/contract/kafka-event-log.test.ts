@@ -1,12 +1,8 @@
 /** The behaviour suite of the log port on a real broker, and what only a broker can show. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  closeNow,
-  createCluster,
-  createProducer,
-  type KafkaSettings,
-} from '../../src/adapters/kafka/driver.ts';
+import { closeNow, createCluster, type KafkaSettings } from '../../src/adapters/kafka/driver.ts';
 import { KafkaEventLog } from '../../src/adapters/kafka/event-log.ts';
+import { COORDINATOR, coordinatorOf } from '../../src/adapters/kafka/coordinators.ts';
 import { TransactionalProducer } from '../../src/adapters/kafka/transaction.ts';
 import type { OwnedPartition, TopicSpec } from '../../src/ports/event-log.ts';
 import {
@@ -21,6 +17,7 @@ import {
 import { describeEventLog } from '../support/event-log-suite.ts';
 import { describeKafka } from '../support/kafka/describe.ts';
 import { API, Spy } from '../support/kafka/spy.ts';
+import { createProducer } from '../support/kafka/stock-clients.ts';
 
 describeKafka('on a broker', ({ brokers }) => {
   const settings: KafkaSettings = { brokers, clientId: 'contract' };
@@ -39,7 +36,8 @@ describeKafka('on a broker', ({ brokers }) => {
         await cluster.connect();
         await cluster.refreshMetadata();
         await TransactionalProducer.open(cluster, `${group}.fold.${partition}`);
-        const coordinator = await cluster.findGroupCoordinator({ groupId: group });
+        const nodeId = await coordinatorOf(cluster, group, COORDINATOR.group);
+        const coordinator = await cluster.findBroker({ nodeId });
         const { groups } = await coordinator.describeGroups({ groupIds: [group] });
         for (const { memberId } of groups[0]!.members)
           await coordinator.leaveGroup({ groupId: group, memberId });
@@ -83,11 +81,11 @@ describeKafka('on a broker', ({ brokers }) => {
         await gate;
       });
       await until('one owns all', () => one.running.size === 6);
-      spy.inject(API.Heartbeat, { kind: 'delayAnswer', ms: 250 }, { times: 1000 });
+      spy.inject(API.Heartbeat, { kind: 'delayAnswer', ms: 250 }, 1000);
       const two = startOwner(log, topics, waiting);
       await until('three to give up', () => asked === 3);
-      const before = spy.of(API.Heartbeat).length;
-      await until('a heartbeat', () => spy.of(API.Heartbeat).length > before);
+      const before = spy.sent(API.Heartbeat);
+      await until('a heartbeat', () => spy.sent(API.Heartbeat) > before);
       letGo();
       await until('three and three', () => one.running.size === 3 && two.running.size === 3);
       await Promise.all([one.stop(), two.stop()]);

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   closeNow,
-  createAdmin,
   createCluster,
-  createProducer,
   fetchBatches,
   type KafkaSettings,
 } from '../../src/adapters/kafka/driver.ts';
+import { leaderOf, learnTopics } from '../../src/adapters/kafka/metadata.ts';
 import { type KafkaBroker, type Secured, startKafka } from '../support/kafka/broker.ts';
 import { describeLocalKafka } from '../support/kafka/describe.ts';
+import { createAdmin, createProducer } from '../support/kafka/stock-clients.ts';
 
 const PASSWORDS = { admin: 'admin-secret', app: 'app-secret' };
 const NEVER = { retries: 0 };
@@ -49,9 +49,8 @@ describeLocalKafka('a broker of our own', () => {
     const cluster = createCluster(settings);
     try {
       await cluster.connect();
-      await cluster.addMultipleTargetTopics([topic]);
-      const [partition] = cluster.findTopicPartitionMetadata(topic);
-      const broker = await cluster.findBroker({ nodeId: partition!.leader });
+      await learnTopics(cluster, [topic]);
+      const broker = await cluster.findBroker({ nodeId: leaderOf(cluster, topic, 0) });
       const [fetched] = await fetchBatches(broker, {
         maxWaitMs: 0,
         minBytes: 0,
@@ -68,13 +67,13 @@ describeLocalKafka('a broker of our own', () => {
     const settings = { brokers: own.brokers, clientId: 'own' };
     const topic = await topicOn(settings);
     await send(settings, topic, 'kept');
-    const [node] = own.nodes;
-    await node!.kill();
-    expect(node!.alive).toBe(false);
+    const node = own.node!;
+    await node.kill();
+    expect(node.alive).toBe(false);
     await expect(createCluster(settings, NEVER).connect()).rejects.toMatchObject({
       name: 'KafkaJSNumberOfRetriesExceeded',
     });
-    await node!.start();
+    await node.start();
     await own.untilReady();
     expect(await endOf(settings, topic)).toBe(1);
   }, 120_000);
@@ -82,14 +81,14 @@ describeLocalKafka('a broker of our own', () => {
   test('answers nothing while it is frozen, and goes on after', async () => {
     const settings = { brokers: own.brokers, clientId: 'own' };
     const topic = await topicOn(settings);
-    const [node] = own.nodes;
-    await node!.freeze();
+    const node = own.node!;
+    await node.freeze();
     try {
       const cluster = createCluster(settings, { ...NEVER, requestTimeoutMs: 300 });
       await expect(cluster.connect()).rejects.toBeDefined();
       await closeNow(cluster);
     } finally {
-      await node!.thaw();
+      await node.thaw();
     }
     expect(await endOf(settings, topic)).toBe(0);
   }, 60_000);

@@ -1,16 +1,16 @@
 /** What an operator does with topics and dead letters of a real broker. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createAdmin } from '../../src/adapters/kafka/driver.ts';
 import { openLog } from '../../src/open-log.ts';
 import type { EventLog } from '../../src/ports/event-log.ts';
-import { runCommand } from '../support/kafka/command-line.ts';
+import { runCommand } from '../support/command-line.ts';
 import { describeKafka } from '../support/kafka/describe.ts';
+import { createAdmin } from '../support/kafka/stock-clients.ts';
 
 describeKafka('operations on Kafka', ({ brokers }) => {
   const pipeline = `operations-${randomUUID().slice(0, 8)}`;
   const environment = { VALENCE_LOG: `kafka://${brokers.join(',')}`, VALENCE_PIPELINE: pipeline };
-  const valence = (...argv: readonly string[]) => runCommand(argv, environment);
+  const valence = (...argv: readonly string[]) => runCommand(argv, { environment });
   let log: EventLog;
 
   beforeAll(async () => {

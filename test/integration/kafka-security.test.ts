@@ -4,15 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import {
-  createAdmin,
-  createProducer,
-  type KafkaSettings,
-} from '../../src/adapters/kafka/driver.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/driver.ts';
 import { diagnoseKafka } from '../../src/adapters/kafka/diagnose.ts';
 import { openLog } from '../../src/open-log.ts';
 import { startKafka, type KafkaBroker, type Secured } from '../support/kafka/broker.ts';
-import { runCommand, type CommandResult } from '../support/kafka/command-line.ts';
+import { runCommand, type CommandResult } from '../support/command-line.ts';
+import { describeLocalKafka } from '../support/kafka/describe.ts';
+import { createAdmin, createProducer } from '../support/kafka/stock-clients.ts';
 
 const SECRET = 'correct-horse-battery';
 const WRONG = 'wrong-horse-battery';
@@ -26,18 +24,8 @@ const ACL = {
   allow: 3,
 } as const;
 
-const started = await startKafka({ secured: { users: USERS } });
-const missing = 'missing' in started ? started.missing : undefined;
-if (missing !== undefined && process.env['CI'] !== 'true')
-  process.stderr.write(`SKIPPED security of a broker: ${missing}\n`);
-
-test('there is a broker, if there has to be one', () => {
-  expect(process.env['CI'] === 'true' ? missing : undefined).toBeUndefined();
-});
-
-// oxlint-disable-next-line jest/no-disabled-tests -- the line above says why
-(missing === undefined ? describe : describe.skip)('a broker with TLS, SASL and ACLs', () => {
-  const broker = started as KafkaBroker;
+describeLocalKafka('a broker with TLS, SASL and ACLs', () => {
+  let broker: KafkaBroker;
   let secured: Secured;
   let folder: string;
   let ca: string;
@@ -47,9 +35,9 @@ test('there is a broker, if there has to be one', () => {
   async function valence(
     argv: readonly string[],
     environment: Readonly<Record<string, string>>,
-    stdin?: string,
+    stdin = '',
   ): Promise<CommandResult> {
-    const result = await runCommand(argv, environment, stdin);
+    const result = await runCommand(argv, { environment, stdin });
     everything.push(result);
     return result;
   }
@@ -62,18 +50,20 @@ test('there is a broker, if there has to be one', () => {
   });
 
   beforeAll(async () => {
-    if (broker.secured === undefined) throw new Error('the broker is not secured');
-    ({ secured } = broker);
     folder = mkdtempSync(join(tmpdir(), 'valence-security-'));
+    const started = await startKafka({ secured: { users: USERS } });
+    if ('missing' in started) throw new Error(started.missing);
+    broker = started;
+    secured = started.secured!;
     ca = join(folder, 'ca.pem');
     writeFileSync(ca, secured.ca);
     writeFileSync(join(folder, 'other.pem'), rootCertificates[0] ?? '');
     writeFileSync(join(folder, 'password'), `${USERS.admin}\n`);
     await valence(['topics', 'create', '--partitions', '1'], as('admin'));
-  }, 30_000);
+  }, 120_000);
   afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });
-    await broker.close();
+    await broker?.close();
   }, 30_000);
 
   test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { closeNow, createCluster, type Cluster } from '../../src/adapters/kafka/driver.ts';
 import { KafkaEventLog } from '../../src/adapters/kafka/event-log.ts';
-import { tolerant } from '../../src/adapters/kafka/metadata.ts';
 import { TransactionalProducer } from '../../src/adapters/kafka/transaction.ts';
 import { readAll, until, values } from '../support/event-log-driver.ts';
 import { describeKafka } from '../support/kafka/describe.ts';
@@ -27,7 +26,7 @@ describeKafka('a transaction on Kafka', ({ brokers }) => {
 
   const open = async (id: string, socketFactory = spy.socketFactory) => {
     const settings = { brokers, clientId: 'test', socketFactory };
-    const cluster = tolerant(createCluster(settings, { retries: 1, requestTimeoutMs: 2000 }));
+    const cluster = createCluster(settings, { retries: 1, requestTimeoutMs: 2000 });
     clusters.push(cluster);
     await cluster.connect();
     return TransactionalProducer.open(cluster, id);
@@ -112,13 +111,13 @@ describeKafka('a transaction on Kafka', ({ brokers }) => {
     const producer = await open(`${group}.busy`);
     // Throttle time, number of topics, name, number of partitions, partition.
     const inAddPartitions = 4 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4;
-    const before = spy.of(API.AddPartitionsToTxn).length;
+    const before = spy.sent(API.AddPartitionsToTxn);
     spy.inject(API.AddPartitionsToTxn, {
       kind: 'alterAnswer',
       alter: refuse(CODE.busy, inAddPartitions),
     });
     await producer.commit([record('busy')], undefined);
-    expect(spy.of(API.AddPartitionsToTxn).length).toBe(before + 2);
+    expect(spy.sent(API.AddPartitionsToTxn)).toBe(before + 2);
     await until('busy', async () => values(await readAll(log, topic)).includes('busy'));
     expect(values(await readAll(log, topic)).filter((each) => each === 'busy')).toHaveLength(1);
   });
@@ -156,9 +155,9 @@ describeKafka('a transaction on Kafka', ({ brokers }) => {
   test('more than a request takes goes in several, in order, and shows at once', async () => {
     const producer = await open(`${group}.large`);
     const large = Array.from({ length: 5 }, (_, at) => record(`${at}`.repeat(400_000)));
-    const before = spy.of(API.Produce).length;
+    const before = spy.sent(API.Produce);
     await producer.commit(large, undefined);
-    expect(spy.of(API.Produce).length - before).toBe(3);
+    expect(spy.sent(API.Produce) - before).toBe(3);
     await until(
       'all five',
       async () => (await readAll(log, topic)).at(-1)!.value!.length === 400_000,

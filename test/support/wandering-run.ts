@@ -32,7 +32,7 @@ export const MODELS: readonly ModelSpec[] = [
 ];
 
 /** Settings under which much happens: figures, alerts, classes beyond the declared ones, labels that expire. */
-export function busyFold(): FoldOptions {
+function busyFold(): FoldOptions {
   return {
     ...FOLD_DEFAULTS,
     topics: TOPICS,
@@ -61,7 +61,7 @@ const WORDS = ['good', 'bad', 'soup', 'bread', 'tepid', 'warm', 'crust', 'fine',
 const LABELS = ['negative', 'positive', 'neutral', 'mixed', 'odd', 'sixth'];
 
 /** Source values of all kinds: texts with and without labels, labels late and withdrawn, what nobody can fold. */
-export function anyValue(dice: Dice, i: number): { readonly key: string; readonly value: string } {
+function anyValue(dice: Dice, i: number): { readonly key: string; readonly value: string } {
   const id = `r-${i}`;
   const text = Array.from({ length: dice(6) }, () => WORDS[dice(WORDS.length)]).join(' ');
   const label = LABELS[dice(10) < 9 ? dice(2) : dice(LABELS.length)];
@@ -82,9 +82,25 @@ export function anyValue(dice: Dice, i: number): { readonly key: string; readonl
   return { key: id, value: odd[dice(odd.length)] ?? '' };
 }
 
-export interface Run {
+/** Source values number `from` to below `from + count`. */
+export function anyValues(dice: Dice, count: number, from = 0): ReturnType<typeof anyValue>[] {
+  return Array.from({ length: count }, (_, i) => anyValue(dice, from + i));
+}
+
+/** A pipeline's topics in memory. */
+export interface Pipeline {
   readonly store: MemoryStore;
   readonly log: MemoryEventLog;
+}
+
+export async function newPipeline(partitions = 1): Promise<Pipeline> {
+  const store = new MemoryStore();
+  const log = new MemoryEventLog(store);
+  await log.ensureTopics(topicSpecs(TOPICS, partitions));
+  return { store, log };
+}
+
+export interface Run extends Pipeline {
   readonly fold: FoldOptions;
   readonly partitions: number;
   readonly dice: Dice;
@@ -101,9 +117,7 @@ export async function newRun(options: {
   readonly fold?: Partial<FoldOptions>;
 }): Promise<Run> {
   const { seed, partitions, models = MODELS } = options;
-  const store = new MemoryStore();
-  const log = new MemoryEventLog(store);
-  await log.ensureTopics(topicSpecs(TOPICS, partitions));
+  const { store, log } = await newPipeline(partitions);
   const fold = { ...busyFold(), ...options.fold };
   const owners = Array.from(
     { length: options.owners ?? 3 },
@@ -115,10 +129,7 @@ export async function newRun(options: {
 }
 
 export async function publishAny(run: Run, count: number, from = 0): Promise<void> {
-  await run.log.append(
-    TOPICS.source,
-    Array.from({ length: count }, (_, i) => anyValue(run.dice, from + i)),
-  );
+  await run.log.append(TOPICS.source, anyValues(run.dice, count, from));
 }
 
 /** Folds everything that is there. */

@@ -15,7 +15,7 @@ import {
   type KafkaSettings,
 } from './driver.ts';
 import { isCutOff, isStale, type Link, toLogError, wrongPort } from './errors.ts';
-import { knownTopic, learnTopics, leaderOf, tolerant } from './metadata.ts';
+import { knownTopic, learnTopics, leaderOf } from './metadata.ts';
 
 /** How long a failure that may pass is borne before it is told, ms. */
 export const PATIENCE_MS = 10_000;
@@ -62,7 +62,7 @@ export class Clusters {
   async get(name: string): Promise<Cluster> {
     this.#check();
     const made = this.#clusters.get(name);
-    const cluster = made ?? tolerant(createCluster(this.settings, { retries: 0 }));
+    const cluster = made ?? createCluster(this.settings, { retries: 0 });
     this.#clusters.set(name, cluster);
     if (cluster.getNodeIds().length === 0) {
       await cluster.connect();

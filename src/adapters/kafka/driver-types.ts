@@ -23,7 +23,7 @@ export interface KafkaSettings {
 }
 
 export type KafkaLogLevel = 'error' | 'warn' | 'info';
-export type KafkaLogFields = Readonly<Record<string, unknown>>;
+type KafkaLogFields = Readonly<Record<string, unknown>>;
 
 /** Opens a connection and calls `onConnect` once it can be written to. `ssl` undefined or null: no TLS. */
 export type SocketFactory = (target: {
@@ -38,37 +38,6 @@ export interface ClusterOptions {
   readonly retries?: number;
   /** After this without an answer a request fails, ms. Default 15,000. Fetches and joins add what they ask the broker to wait. */
   readonly requestTimeoutMs?: number;
-  /** Default 2,000 ms. */
-  readonly metadataMaxAgeMs?: number;
-  /** Requests under way at once on a connection; the rest queue. Default: no limit. */
-  readonly maxInFlightRequests?: number;
-}
-
-export interface PartitionMetadata {
-  readonly partitionErrorCode: number;
-  readonly partitionId: number;
-  /** Node id; -1: none at the moment. */
-  readonly leader: number;
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-  readonly offlineReplicas?: readonly number[];
-}
-
-export interface ClusterMetadata {
-  readonly brokers: readonly {
-    readonly nodeId: number;
-    readonly host: string;
-    readonly port: number;
-    readonly rack: string | null;
-  }[];
-  readonly clusterId: string | null;
-  readonly controllerId: number;
-  readonly topicMetadata: readonly {
-    readonly topicErrorCode: number;
-    readonly topic: string;
-    readonly isInternal: boolean;
-    readonly partitionMetadata: readonly PartitionMetadata[];
-  }[];
 }
 
 /**
@@ -76,36 +45,24 @@ export interface ClusterMetadata {
  * a broker answers the requests of a socket one after the other, so that what may wait long wants a cluster of its own.
  */
 export interface Cluster {
-  /** Topics whose metadata is kept; all of them are asked for at each refresh. */
-  readonly targetTopics: Set<string>;
   /** Tries again while no broker answers (see {@link ClusterOptions.retries}). */
   connect(): Promise<void>;
   /** Waits for the answers that are under way; see `closeNow` in driver.ts. */
   disconnect(): Promise<void>;
   isConnected(): boolean;
-  /** Adds topics to those whose metadata is kept, and reads it if one is new. @throws UNKNOWN_TOPIC_OR_PARTITION */
+  /** Adds topics to those whose metadata is kept, and reads it if one is new; see metadata.ts for what it says. */
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
-  refreshMetadataIfNecessary(): Promise<void>;
-  /** Of the topics named; of none: all. */
-  metadata(options?: { readonly topics?: readonly string[] }): Promise<ClusterMetadata>;
   /** Empty: not a target topic, or not known. */
-  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
-  /** Partitions by the node id of their leader. */
-  findLeaderForPartitions(
-    topic: string,
-    partitions: readonly number[],
-  ): Readonly<Record<string, number[]>>;
+  findTopicPartitionMetadata(topic: string): readonly {
+    readonly partitionId: number;
+    /** Node id; -1: none at the moment. */
+    readonly leader: number;
+  }[];
   /** Connected. Where it cannot be reached the metadata is read anew and the error thrown. */
   findBroker(options: { readonly nodeId: number | string }): Promise<Broker>;
   findControllerBroker(): Promise<Broker>;
-  /** `coordinatorType` 0 (default): of a group; 1: of a transactional id. */
-  findGroupCoordinator(options: {
-    readonly groupId: string;
-    readonly coordinatorType?: number;
-  }): Promise<Broker>;
   getNodeIds(): readonly string[];
-  removeBroker(address: { readonly host: string; readonly port: number }): void;
 }
 
 interface TransactionIdentity {
@@ -115,7 +72,7 @@ interface TransactionIdentity {
 }
 
 /** Offsets of a group, as they are committed. */
-export interface OffsetsOfTopic {
+interface OffsetsOfTopic {
   readonly topic: string;
   readonly partitions: readonly {
     readonly partition: number;
@@ -124,68 +81,26 @@ export interface OffsetsOfTopic {
   }[];
 }
 
-export interface GroupMember {
+interface GroupMember {
   readonly memberId: string;
-  readonly groupInstanceId: string | null;
   /** {@link MemberMetadataCodec}; empty for all but the leader. */
   readonly memberMetadata: Buffer;
 }
 
-export interface ConfigEntry {
+interface ConfigEntry {
   readonly configName: string;
   readonly configValue: string | null;
-  readonly readOnly: boolean;
-  readonly isDefault: boolean;
-  /** 1 topic, 2 broker (dynamic), 3 default of the brokers (dynamic), 4 broker (its file), 5 built in. */
-  readonly configSource: number;
-  readonly isSensitive: boolean;
-}
-
-/** Resource types: 2 topic, 3 group, 4 cluster, 5 transactional id. Pattern types: 2 match, 3 literal, 4 prefixed; 1 is any. */
-export interface AclFilter {
-  readonly resourceType: number;
-  readonly resourceName?: string | null;
-  readonly resourcePatternType: number;
-  readonly principal?: string | null;
-  readonly host?: string | null;
-  readonly operation: number;
-  readonly permissionType: number;
-}
-
-export interface AclResource {
-  readonly resourceType: number;
-  readonly resourceName: string;
-  readonly resourcePatternType: number;
-  readonly acls: readonly {
-    readonly principal: string;
-    readonly host: string;
-    readonly operation: number;
-    /** 2 deny, 3 allow. */
-    readonly permissionType: number;
-  }[];
 }
 
 /** One broker, request by request. A method rejects with a {@link KafkaError}, whatever the answer's error code was. */
 export interface Broker {
-  readonly nodeId: number | null;
-  isConnected(): boolean;
-  connect(): Promise<void>;
   disconnect(): Promise<void>;
-  /** Versions of the requests that the broker takes, by API key. */
-  apiVersions(): Promise<
-    Readonly<Record<string, { readonly minVersion: number; readonly maxVersion: number }>>
-  >;
-  metadata(topics?: readonly string[]): Promise<ClusterMetadata>;
   /** `coordinatorType` 0: of a group; 1: of a transactional id. */
   findGroupCoordinator(request: {
     readonly groupId: string;
     readonly coordinatorType: number;
   }): Promise<{
-    readonly coordinator: {
-      readonly nodeId: number;
-      readonly host: string;
-      readonly port: number;
-    };
+    readonly coordinator: { readonly nodeId: number };
   }>;
   /** `timestamp` '-1': the end (last stable offset at `isolationLevel` 1, high watermark at 0); '-2': the start. */
   listOffsets(request: {
@@ -199,8 +114,6 @@ export interface Broker {
       readonly topic: string;
       readonly partitions: readonly {
         readonly partition: number;
-        readonly errorCode: number;
-        readonly timestamp: string;
         readonly offset: string;
       }[];
     }[];
@@ -219,7 +132,6 @@ export interface Broker {
         readonly partition: number;
         readonly offset: string;
         readonly metadata: string | null;
-        readonly errorCode: number;
       }[];
     }[];
   }>;
@@ -236,11 +148,9 @@ export interface Broker {
     readonly sessionTimeout: number;
     readonly rebalanceTimeout: number;
     readonly memberId?: string;
-    readonly protocolType?: string;
     readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
   }): Promise<{
     readonly generationId: number;
-    readonly groupProtocol: string;
     readonly leaderId: string;
     readonly memberId: string;
     readonly members: readonly GroupMember[];
@@ -277,14 +187,9 @@ export interface Broker {
       }[];
     }[];
   }>;
-  /** Of one broker: the groups that it coordinates. */
-  listGroups(): Promise<{
-    readonly groups: readonly { readonly groupId: string; readonly protocolType: string }[];
-  }>;
   /** Of the controller. */
   createTopics(request: {
     readonly topics: readonly NewTopic[];
-    readonly validateOnly?: boolean;
     readonly timeout?: number;
   }): Promise<unknown>;
   /** Of a topic (type 2): any broker; of a broker (type 4): that one. */
@@ -294,7 +199,6 @@ export interface Broker {
       readonly name: string;
       readonly configNames?: readonly string[];
     }[];
-    readonly includeSynonyms?: boolean;
   }): Promise<{
     readonly resources: readonly {
       readonly resourceName: string;
@@ -308,7 +212,6 @@ export interface Broker {
       readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
     }[];
   }): Promise<unknown>;
-  describeAcls(filter: AclFilter): Promise<{ readonly resources: readonly AclResource[] }>;
   /** Without `transactionalId`: any broker; else its coordinator, and the epoch grows. */
   initProducerId(request: {
     readonly transactionalId?: string;
@@ -381,8 +284,6 @@ export interface FetchRequest {
   readonly maxWaitMs: number;
   readonly minBytes: number;
   readonly maxBytes: number;
-  /** Default true: up to the last stable offset, with the list of what was aborted. */
-  readonly committedOnly?: boolean;
   readonly targets: readonly FetchTarget[];
 }
 
@@ -423,127 +324,6 @@ export interface ProducedPartition {
   readonly logAppendTime: number;
 }
 
-export interface DriverMessage {
-  readonly partition: number;
-  readonly key: Buffer | string | null;
-  readonly value: Buffer | string | null;
-  /** ms since the epoch, as a text. */
-  readonly timestamp?: string;
-  readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[]>>;
-}
-
-export interface SentPartition {
-  readonly topicName: string;
-  readonly partition: number;
-  readonly errorCode: number;
-  readonly baseOffset?: string;
-  readonly logAppendTime?: string;
-}
-
-interface Sender {
-  send(request: {
-    readonly topic: string;
-    readonly messages: readonly DriverMessage[];
-    /** 0 none, 1 gzip. */
-    readonly compression?: number;
-  }): Promise<readonly SentPartition[]>;
-  sendBatch(request: {
-    readonly topicMessages: readonly {
-      readonly topic: string;
-      readonly messages: readonly DriverMessage[];
-    }[];
-    readonly compression?: number;
-  }): Promise<readonly SentPartition[]>;
-}
-
-export interface DriverTransaction extends Sender {
-  sendOffsets(request: {
-    readonly consumerGroupId: string;
-    readonly topics: readonly OffsetsOfTopic[];
-  }): Promise<void>;
-  commit(): Promise<void>;
-  abort(): Promise<void>;
-  isActive(): boolean;
-}
-
-/** The driver's own producer. After an error it must not be used again: its sequence numbers and its state are wrong then. */
-export interface DriverProducer extends Sender {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  /** The first one fences earlier producers of the transactional id. */
-  transaction(): Promise<DriverTransaction>;
-}
-
-export type ProducerKind = { readonly transactionalId: string } | { readonly idempotent: true };
-
-/** The driver's own administration client: each call finds the right broker by itself. */
-export interface Admin {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  listTopics(): Promise<string[]>;
-  /** False: one of them exists. @throws an error with `errors`, one a topic */
-  createTopics(request: {
-    readonly topics: readonly NewTopic[];
-    readonly validateOnly?: boolean;
-    readonly waitForLeaders?: boolean;
-    readonly timeout?: number;
-  }): Promise<boolean>;
-  deleteTopics(request: { readonly topics: readonly string[] }): Promise<void>;
-  fetchTopicMetadata(request?: { readonly topics?: readonly string[] }): Promise<{
-    readonly topics: readonly {
-      readonly name: string;
-      readonly partitions: readonly PartitionMetadata[];
-    }[];
-  }>;
-  /** `high`: the high watermark, open transactions and markers included. */
-  fetchTopicOffsets(topic: string): Promise<
-    readonly {
-      readonly partition: number;
-      readonly offset: string;
-      readonly high: string;
-      readonly low: string;
-    }[]
-  >;
-  fetchOffsets(request: {
-    readonly groupId: string;
-    readonly topics?: readonly string[];
-  }): Promise<readonly OffsetsOfTopic[]>;
-  setOffsets(request: {
-    readonly groupId: string;
-    readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-  }): Promise<void>;
-  describeConfigs(request: {
-    readonly resources: readonly {
-      readonly type: number;
-      readonly name: string;
-      readonly configNames?: readonly string[];
-    }[];
-    readonly includeSynonyms: boolean;
-  }): ReturnType<Broker['describeConfigs']>;
-  describeCluster(): Promise<{
-    readonly brokers: readonly {
-      readonly nodeId: number;
-      readonly host: string;
-      readonly port: number;
-    }[];
-    readonly controller: number | null;
-    readonly clusterId: string;
-  }>;
-  listGroups(): ReturnType<Broker['listGroups']>;
-  describeGroups(groupIds: readonly string[]): ReturnType<Broker['describeGroups']>;
-  deleteGroups(groupIds: readonly string[]): Promise<unknown>;
-  /** Records below the offset are deleted; '-1': all. */
-  deleteTopicRecords(request: {
-    readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-  }): Promise<void>;
-  describeAcls(filter: AclFilter): Promise<{ readonly resources: readonly AclResource[] }>;
-  createAcls(request: {
-    readonly acl: readonly (Required<AclFilter> & { readonly resourceName: string })[];
-  }): Promise<boolean>;
-}
-
 /** An error of the driver. Test `type`, then `name`; the message says nothing that is stable. */
 export interface KafkaError {
   /** `KafkaJS…`. */
@@ -553,7 +333,6 @@ export interface KafkaError {
   readonly type?: string;
   /** The broker's error code, or the system's (ECONNREFUSED). */
   readonly code?: number | string;
-  readonly retriable?: boolean;
   readonly cause?: unknown;
   /** Of createTopics: what was wrong with each topic. */
   readonly errors?: readonly KafkaError[];

@@ -1,23 +1,20 @@
 /**
  * kafkajs, repaired: the only file that loads it. What leaves here has types of ours (driver-types.ts).
  *
- *   patches.ts ─► kafkajs ─► createCluster   requests to brokers, one by one
- *                        ├─► fetchBatches, produce   the two that carry records, as raw batches
- *                        ├─► createAdmin     topics, groups, ACLs
- *                        └─► createProducer  the driver's own producer
+ *   patches.ts ─► kafkajs ─► createCluster   requests to brokers, one by one; metadata.ts makes it bear partial answers
+ *                        └─► fetchBatches, produce   the two that carry records, as raw batches
  *
  * The patches come before anything else of the driver is loaded, hence `require` in place of imports: those are done first.
  */
 import { createRequire } from 'node:module';
 import { ValenceError } from '../../errors.ts';
+import { tolerant } from './metadata.ts';
 import { installPatches } from './patches.ts';
 import { Writer } from './wire.ts';
 import type {
-  Admin,
   Broker,
   Cluster,
   ClusterOptions,
-  DriverProducer,
   FetchedPartition,
   FetchRequest,
   KafkaError,
@@ -27,7 +24,6 @@ import type {
   MemberMetadataCodec,
   ProducedPartition,
   ProduceRequest,
-  ProducerKind,
 } from './driver-types.ts';
 
 export type * from './driver-types.ts';
@@ -45,15 +41,6 @@ const CLUSTER_RETRY = {
   maxRetryTime: 1_000,
   retries: 60,
 } as const;
-/** CONCURRENT_TRANSACTIONS is usual right after a commit, and over within milliseconds. */
-const PRODUCER_RETRY = {
-  initialRetryTime: 3,
-  multiplier: 1.5,
-  factor: 0.2,
-  maxRetryTime: 1_000,
-  retries: 20,
-} as const;
-const TRANSACTION_TIMEOUT_MS = 15_000;
 /** The driver's levels up to info; its debug lines would hold records. */
 const LOG_LEVELS = new Map<number, KafkaLogLevel>([
   [1, 'error'],
@@ -121,14 +108,6 @@ type LogCreator = () => (entry: {
   readonly log: Readonly<Record<string, unknown>> & { readonly message: string };
 }) => void;
 
-interface Driver {
-  readonly Kafka: new (settings: Readonly<Record<string, unknown>>) => {
-    producer(options: Readonly<Record<string, unknown>>): DriverProducer;
-    admin(): Admin;
-  };
-  readonly Partitioners: { readonly DefaultPartitioner: unknown };
-}
-
 const load = createRequire(import.meta.url);
 /** Modules of a driver whose version is checked have the shapes that are told here. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
@@ -138,7 +117,6 @@ function module<T>(path: string): T {
 }
 
 installPatches(load);
-const { Kafka, Partitioners } = module<Driver>('kafkajs');
 const ClusterClass =
   module<new (settings: Readonly<Record<string, unknown>>) => ClusterInside>('kafkajs/src/cluster');
 const DecoderClass = module<new (bytes: Buffer) => Decoder>('kafkajs/src/protocol/decoder');
@@ -176,44 +154,20 @@ export const openSocket: NonNullable<KafkaSettings['socketFactory']> = (target) 
   return socket;
 };
 
-/** Not connected yet. Each has connections of its own; see {@link Cluster}. */
+/** Not connected yet. Each has connections of its own, and learns from metadata what it can; see {@link Cluster} and metadata.ts. */
 export function createCluster(settings: KafkaSettings, options: ClusterOptions = {}): Cluster {
-  return new ClusterClass({
-    ...connectionSettings(settings, options),
-    logger: createLogger({ level: LOG_LEVEL_INFO, logCreator: logCreator(settings) }),
-    socketFactory: settings.socketFactory ?? openSocket,
-    metadataMaxAge: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
-    allowAutoTopicCreation: false,
-    maxInFlightRequests: options.maxInFlightRequests ?? null,
-    isolationLevel: READ_COMMITTED,
-    offsets: new Map(),
-  });
-}
-
-/** A client for the driver's own administration calls, with connections of its own. */
-export function createAdmin(settings: KafkaSettings, options: ClusterOptions = {}): Admin {
-  return createClient(settings, options).admin();
-}
-
-/**
- * The driver's own producer, with connections of its own. One per transactional id: the newest fences the others. Idempotent only:
- * at most 1,000 records a send, and a new producer after any error.
- */
-export function createProducer(
-  settings: KafkaSettings,
-  kind: ProducerKind,
-  options: ClusterOptions = {},
-): DriverProducer {
-  return createClient(settings, options).producer({
-    ...kind,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    allowAutoTopicCreation: false,
-    metadataMaxAge: METADATA_MAX_AGE_MS,
-    maxInFlightRequests: 1,
-    transactionTimeout: TRANSACTION_TIMEOUT_MS,
-    // With fewer retries than this the driver warns at each idempotent producer; a caller's deadline ends it earlier.
-    retry: { ...PRODUCER_RETRY, ...('idempotent' in kind && { retries: Number.MAX_SAFE_INTEGER }) },
-  });
+  return tolerant(
+    new ClusterClass({
+      ...connectionSettings(settings, options),
+      logger: createLogger({ level: LOG_LEVEL_INFO, logCreator: logCreator(settings) }),
+      socketFactory: settings.socketFactory ?? openSocket,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      isolationLevel: READ_COMMITTED,
+      offsets: new Map(),
+    }),
+  );
 }
 
 /**
@@ -223,14 +177,14 @@ export function createProducer(
  */
 export async function fetchBatches(
   broker: Broker,
-  { maxWaitMs, minBytes, maxBytes, committedOnly = true, targets }: FetchRequest,
+  { maxWaitMs, minBytes, maxBytes, targets }: FetchRequest,
 ): Promise<readonly FetchedPartition[]> {
   const body = new Writer()
     .int32(-1)
     .int32(maxWaitMs)
     .int32(minBytes)
     .int32(maxBytes)
-    .int8(committedOnly ? READ_COMMITTED : 0)
+    .int8(READ_COMMITTED)
     .int32(0)
     .int32(-1);
   writeByTopic(body, targets, ({ partition, offset, maxBytes: most }) =>
@@ -339,18 +293,6 @@ export function isKafkaError(error: unknown): error is KafkaError {
     typeof error.name === 'string' &&
     error.name.startsWith('KafkaJS')
   );
-}
-
-function createClient(
-  settings: KafkaSettings,
-  options: ClusterOptions,
-): InstanceType<Driver['Kafka']> {
-  return new Kafka({
-    ...connectionSettings(settings, options),
-    socketFactory: settings.socketFactory ?? openSocket,
-    logLevel: LOG_LEVEL_INFO,
-    logCreator: logCreator(settings),
-  });
 }
 
 function connectionSettings(

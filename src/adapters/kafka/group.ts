@@ -13,7 +13,7 @@ import {
   type Cluster,
 } from './driver.ts';
 import { toLogError } from './errors.ts';
-import { coordinatorOf } from './transaction.ts';
+import { COORDINATOR, coordinatorOf } from './coordinators.ts';
 
 export interface GroupOptions {
   readonly group: string;
@@ -33,7 +33,6 @@ export type GroupState = 'stable' | 'rejoin' | 'expelled';
  * refused, where otherwise each would be given partitions of the other's topic.
  */
 const protocolOf = (topic: string): string => `valence-cooperative-sticky:${topic}`;
-const GROUP_COORDINATOR = 0;
 /** Answers after which the member joins again with what it has. */
 const REJOIN = new Set(['REBALANCE_IN_PROGRESS']);
 /** Answers that say that the group has gone on without us. */
@@ -198,6 +197,6 @@ export class GroupMember {
   async #findCoordinator(): Promise<number> {
     await this.#cluster.connect();
     await this.#cluster.refreshMetadata();
-    return coordinatorOf(this.#cluster, this.#options.group, GROUP_COORDINATOR);
+    return coordinatorOf(this.#cluster, this.#options.group, COORDINATOR.group);
   }
 }

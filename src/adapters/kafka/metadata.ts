@@ -2,7 +2,7 @@
  * What a cluster says of its brokers and topics. The driver takes this answer as all or nothing: one missing topic, or one partition
  * without a leader, and it learns nothing at all, not even where the others have moved. Here each topic stands for itself.
  */
-import type { Broker, Cluster } from './driver.ts';
+import type { Broker, Cluster } from './driver-types.ts';
 import { Reader, Writer } from './wire.ts';
 
 export interface PartitionMetadata {
@@ -207,7 +207,7 @@ function inside(cluster: Cluster): Pooled {
 }
 
 /** Error codes of the protocol. */
-const ERROR = { unknownTopic: 3, noLeader: 5, invalidTopic: 17, topicDenied: 29 } as const;
+export const ERROR = { unknownTopic: 3, noLeader: 5, invalidTopic: 17, topicDenied: 29 } as const;
 const TYPES = new Map<number, string>([
   [ERROR.unknownTopic, 'UNKNOWN_TOPIC_OR_PARTITION'],
   [ERROR.noLeader, 'LEADER_NOT_AVAILABLE'],

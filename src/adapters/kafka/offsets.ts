@@ -5,15 +5,14 @@
 import { createHash } from 'node:crypto';
 import type { Checkpoint } from '../../ports/event-log.ts';
 import { isValenceError } from '../../errors.ts';
-import type { Clusters, RetryOptions } from './clusters.ts';
+import type { Clusters } from './clusters.ts';
 import type { Broker } from './driver.ts';
 import { typeOf } from './errors.ts';
 import type { KafkaTopics } from './topics.ts';
-import { coordinatorOf } from './transaction.ts';
+import { COORDINATOR, coordinatorOf } from './coordinators.ts';
 
-const GROUP_COORDINATOR = 0;
-/** A checkpoint that cannot be kept must not hold up the records for longer than this, ms. */
-const CHECKPOINT_MS = 5000;
+/** How long a failure may last, ms: a checkpoint that cannot be kept must not hold up the records for longer. */
+const PATIENCE_MS = 5000;
 
 export class KafkaOffsets {
   readonly #clusters: Clusters;
@@ -114,14 +113,13 @@ export class KafkaOffsets {
     group: string,
     doing: string,
     question: (broker: Broker) => Promise<T>,
-    options: RetryOptions = { patienceMs: CHECKPOINT_MS },
   ): Promise<T> {
     return this.#clusters.on(
       'query',
       doing,
       async (cluster) => {
         const nodeId =
-          this.#coordinators.get(group) ?? (await coordinatorOf(cluster, group, GROUP_COORDINATOR));
+          this.#coordinators.get(group) ?? (await coordinatorOf(cluster, group, COORDINATOR.group));
         this.#coordinators.set(group, nodeId);
         try {
           return await question(await cluster.findBroker({ nodeId }));
@@ -132,7 +130,7 @@ export class KafkaOffsets {
           throw error;
         }
       },
-      options,
+      { patienceMs: PATIENCE_MS },
     );
   }
 }

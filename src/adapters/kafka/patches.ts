@@ -5,7 +5,6 @@
  *   mixed frames    network/connection.js: half an answer survives a reconnect, two sockets feed one buffer, a late event of the old
  *                   socket ends the new one. The process then dies of a RangeError, or a client is silent for ever.
  *   idle spin       network/requestQueue: a timer of 1 ms follows the other on every idle connection.
- *   cluster retry   cluster/index.js: the retries of InitProducerId and TxnOffsetCommit cannot be set; the first pause is 300 ms.
  *
  * What the driver does wrong in reading (aborted records delivered, empty batches never passed, no bound on what a batch unpacks to,
  * no checksums) needs no repair here: its fetcher and decoder are not used, see batch-reader.ts.
@@ -15,15 +14,6 @@ import type { Socket } from 'node:net';
 import { ValenceError } from '../../errors.ts';
 
 export const DRIVER_VERSION = '2.2.4';
-
-/** Of a transactional id that changes hands: 10 ms, half as long again each time, at most 1 s, about half a minute in all. */
-const COORDINATOR_RETRY = {
-  initialRetryTime: 10,
-  multiplier: 1.5,
-  factor: 0.2,
-  maxRetryTime: 1_000,
-  retries: 40,
-} as const;
 
 /** What the repairs need of a Connection. */
 export interface PatchedConnection {
@@ -51,7 +41,6 @@ export type Load = (path: string) => unknown;
 const EXPECTED = {
   'Connection.connect': 'f62881754acb28b9',
   'RequestQueue.scheduleCheckPendingRequests': '04347ea969c6f2e3',
-  Cluster: 'f691911010619091',
 } as const;
 
 /**
@@ -67,18 +56,15 @@ export function installPatches(load: Load): void {
   const queue = classOf<{ scheduleCheckPendingRequests: (this: PatchedQueue) => void }>(
     load('kafkajs/src/network/requestQueue'),
   );
-  const cluster = classOf<{ retry?: typeof COORDINATOR_RETRY }>(load('kafkajs/src/cluster'));
   checkText('Connection.connect', connection.prototype.connect);
   checkText(
     'RequestQueue.scheduleCheckPendingRequests',
     queue.prototype.scheduleCheckPendingRequests,
   );
-  checkText('Cluster', cluster);
   connection.prototype.connect = connectOnce(connection.prototype.connect);
   queue.prototype.scheduleCheckPendingRequests = scheduleWhenNeeded(
     queue.prototype.scheduleCheckPendingRequests,
   );
-  cluster.prototype.retry = COORDINATOR_RETRY;
 }
 
 /** One connect at a time, beginning with an empty frame, and deaf to sockets that were given up. */

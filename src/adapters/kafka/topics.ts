@@ -2,13 +2,14 @@
 import type { TopicDescription, TopicReport, TopicSpec } from '../../ports/event-log.ts';
 import { pause } from '../../ports/pause.ts';
 import { checkSpec, compareTopic, noSuchPartition, noSuchTopic } from '../embedded/records.ts';
-import type { Clusters, RetryOptions } from './clusters.ts';
+import type { Clusters } from './clusters.ts';
 import type { Broker, Cluster } from './driver.ts';
 import { isKafkaError } from './driver.ts';
 import { toLogError, typeOf } from './errors.ts';
 import { offsetOf } from './fetch.ts';
 import {
   askMetadata,
+  ERROR,
   knownTopic,
   leaderOf,
   learnTopics,
@@ -79,8 +80,6 @@ export class KafkaTopics {
   /** Names of all topics that the user may see, those of the brokers left out, sorted. */
   async list(): Promise<readonly string[]> {
     return this.#clusters.on('query', 'Listing topics', async (cluster) => {
-      const [nodeId] = cluster.getNodeIds();
-      if (nodeId === undefined) throw new Refusal(5);
       const { topics } = await askMetadata(await anyBroker(cluster), undefined);
       return topics
         .filter(({ isInternal, error }) => !isInternal && error === 0)
@@ -115,17 +114,13 @@ export class KafkaTopics {
   }
 
   /** Number of partitions, as the last answer had it. @throws NOT_FOUND */
-  async count(topic: string, name = 'query', options: RetryOptions = {}): Promise<number> {
+  async count(topic: string, name = 'query'): Promise<number> {
     try {
-      return await this.#clusters.on(
-        name,
-        `Topic '${topic}'`,
-        async (cluster) => {
-          if ((knownTopic(cluster, topic)?.error ?? 3) !== 0) await learnTopics(cluster, [topic]);
-          return partitionsOf(cluster, topic).length;
-        },
-        options,
-      );
+      return await this.#clusters.on(name, `Topic '${topic}'`, async (cluster) => {
+        const error = knownTopic(cluster, topic)?.error ?? ERROR.unknownTopic;
+        if (error !== 0) await learnTopics(cluster, [topic]);
+        return partitionsOf(cluster, topic).length;
+      });
     } catch (error) {
       throw toLogError(error, '').code === 'NOT_FOUND' ? noSuchTopic(topic) : error;
     }
@@ -172,13 +167,13 @@ export class KafkaTopics {
 }
 
 function isMissing(cluster: Cluster, topic: string): boolean {
-  return knownTopic(cluster, topic)?.error === 3;
+  return knownTopic(cluster, topic)?.error === ERROR.unknownTopic;
 }
 
 /** @throws Refusal */
 function partitionsOf(cluster: Cluster, topic: string): readonly PartitionMetadata[] {
   const found = knownTopic(cluster, topic);
-  if (found === undefined) throw new Refusal(5);
+  if (found === undefined) throw new Refusal(ERROR.noLeader);
   if (found.error !== 0) throw new Refusal(found.error);
   return found.partitions;
 }
@@ -273,7 +268,7 @@ async function settingsOf(
 }
 
 async function anyBroker(cluster: Cluster): Promise<Broker> {
-  let failure: unknown = new Refusal(5);
+  let failure: unknown = new Refusal(ERROR.noLeader);
   for (const nodeId of cluster.getNodeIds()) {
     try {
       return await cluster.findBroker({ nodeId });

@@ -14,8 +14,8 @@
 import { ValenceError } from '../../errors.ts';
 import { crashPoint } from '../../crash-point.ts';
 import type { NewRecord } from '../../ports/event-log.ts';
-import { pause } from '../../ports/pause.ts';
-import { answered, isKafkaError, produceBatches, type Broker, type Cluster } from './driver.ts';
+import { COORDINATOR, Coordinators } from './coordinators.ts';
+import { answered, isKafkaError, produceBatches, type Cluster } from './driver.ts';
 import { toLogError } from './errors.ts';
 import { BatchWriter } from './record-batch.ts';
 
@@ -38,26 +38,12 @@ export const TRANSACTION_TIMEOUT_MS = 15_000;
 const LATE_MS = TRANSACTION_TIMEOUT_MS + 3000;
 /** Bytes of one batch: below the broker's usual limit of 1 MiB. */
 const MOST_BATCH_BYTES = 900_000;
-/** Pauses between questions that were refused with «not yet»: 2 ms, half as long again each time. */
-const ASK_AGAIN_MS = { first: 2, factor: 1.5, most: 200 };
-const NOT_YET = new Set([
-  'CONCURRENT_TRANSACTIONS',
-  'GROUP_LOAD_IN_PROGRESS',
-  'COORDINATOR_LOAD_IN_PROGRESS',
-  'GROUP_COORDINATOR_NOT_AVAILABLE',
-  'COORDINATOR_NOT_AVAILABLE',
-  'NOT_COORDINATOR_FOR_GROUP',
-  'NOT_COORDINATOR',
-]);
 const FENCED = new Set([
   'INVALID_PRODUCER_EPOCH',
   'PRODUCER_FENCED',
   'INVALID_PRODUCER_ID_MAPPING',
 ]);
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
-
-const TRANSACTION_COORDINATOR = 1;
-const GROUP_COORDINATOR = 0;
 
 export class TransactionalProducer {
   /** Grows with each producer of the id: producer id and epoch in one number. */
@@ -66,7 +52,7 @@ export class TransactionalProducer {
   readonly #id: string;
   readonly #producerId: string;
   readonly #producerEpoch: number;
-  readonly #coordinators = new Map<string, number>();
+  readonly #coordinators: Coordinators;
   /** By `topic/partition`: sequence number of the next record, and the last base offset that was answered. */
   readonly #written = new Map<string, { sequence: number; offset: number }>();
   readonly #writer = new BatchWriter();
@@ -79,13 +65,14 @@ export class TransactionalProducer {
    * @throws LOG_UNAVAILABLE, CONFIG_INVALID (permission, time-out beyond the broker's limit)
    */
   static async open(cluster: Cluster, transactionalId: string): Promise<TransactionalProducer> {
-    const coordinators = new Map<string, number>();
+    const coordinators = new Coordinators(cluster, {
+      patienceMs: TRANSACTION_TIMEOUT_MS,
+      lateMs: LATE_MS,
+    });
     try {
-      const { producerId, producerEpoch } = await askCoordinator(
-        cluster,
-        coordinators,
+      const { producerId, producerEpoch } = await coordinators.ask(
         transactionalId,
-        TRANSACTION_COORDINATOR,
+        COORDINATOR.transaction,
         (broker) =>
           broker.initProducerId({ transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS }),
       );
@@ -106,7 +93,7 @@ export class TransactionalProducer {
     id: string,
     producerId: string,
     producerEpoch: number,
-    coordinators: Map<string, number>,
+    coordinators: Coordinators,
   ) {
     this.#cluster = cluster;
     this.#id = id;
@@ -138,7 +125,7 @@ export class TransactionalProducer {
       if (records.length === 0 && position === undefined) return offsets;
       crashPoint('beforeCommit');
       ending = true;
-      await this.#ask(this.#id, TRANSACTION_COORDINATOR, (broker) =>
+      await this.#coordinators.ask(this.#id, COORDINATOR.transaction, (broker) =>
         broker.endTxn({ ...this.#identity(), transactionResult: true }),
       );
       return offsets;
@@ -155,7 +142,7 @@ export class TransactionalProducer {
   ): Promise<ReadonlyMap<string, number>> {
     const topics = Array.from(partitions, ([topic, of]) => ({ topic, partitions: [...of] }));
     if (topics.length > 0) {
-      await this.#ask(this.#id, TRANSACTION_COORDINATOR, (broker) =>
+      await this.#coordinators.ask(this.#id, COORDINATOR.transaction, (broker) =>
         broker.addPartitionsToTxn({ ...this.#identity(), topics }),
       );
     }
@@ -170,10 +157,10 @@ export class TransactionalProducer {
   }
 
   async #sendPosition({ group, topic, partition, offset }: GroupPosition): Promise<void> {
-    await this.#ask(this.#id, TRANSACTION_COORDINATOR, (broker) =>
+    await this.#coordinators.ask(this.#id, COORDINATOR.transaction, (broker) =>
       broker.addOffsetsToTxn({ ...this.#identity(), groupId: group }),
     );
-    await this.#ask(group, GROUP_COORDINATOR, (broker) =>
+    await this.#coordinators.ask(group, COORDINATOR.group, (broker) =>
       broker.txnOffsetCommit({
         ...this.#identity(),
         groupId: group,
@@ -292,10 +279,6 @@ export class TransactionalProducer {
     };
   }
 
-  #ask<T>(key: string, type: number, question: (broker: Broker) => Promise<T>): Promise<T> {
-    return askCoordinator(this.#cluster, this.#coordinators, key, type, question);
-  }
-
   #toLogError(error: unknown, ending: boolean): ValenceError {
     const type = isKafkaError(error) ? error.type : undefined;
     if (type !== undefined && FENCED.has(type)) {
@@ -395,60 +378,4 @@ function lengthOf(value: string | Uint8Array | null): number {
   if (value === null) return 0;
   // Short texts are mostly ASCII; of long ones the size is looked at.
   return typeof value !== 'string' || value.length < 1024 ? value.length : Buffer.byteLength(value);
-}
-
-/**
- * Asks the coordinator of a key, again as long as it says that it cannot answer yet. Such a refusal has had no effect.
- *
- * @param coordinators node by key, remembered between questions
- */
-async function askCoordinator<T>(
-  cluster: Cluster,
-  coordinators: Map<string, number>,
-  key: string,
-  type: number,
-  question: (broker: Broker) => Promise<T>,
-): Promise<T> {
-  const deadline = performance.now() + TRANSACTION_TIMEOUT_MS;
-  const place = `${type}/${key}`;
-  for (
-    let wait = ASK_AGAIN_MS.first;
-    ;
-    wait = Math.min(wait * ASK_AGAIN_MS.factor, ASK_AGAIN_MS.most)
-  ) {
-    try {
-      let nodeId = coordinators.get(place);
-      if (nodeId === undefined) {
-        nodeId = await coordinatorOf(cluster, key, type);
-        coordinators.set(place, nodeId);
-      }
-      const asked = cluster.findBroker({ nodeId }).then(question);
-      return await answered(cluster, LATE_MS, asked);
-    } catch (error) {
-      const refused = isKafkaError(error) ? error.type : undefined;
-      if (refused === undefined || !NOT_YET.has(refused) || performance.now() > deadline)
-        throw error;
-      if (refused !== 'CONCURRENT_TRANSACTIONS') coordinators.delete(place);
-      await pause(wait);
-    }
-  }
-}
-
-/** Node that coordinates a transactional id or a group. Any broker knows; the first that answers is believed. */
-export async function coordinatorOf(cluster: Cluster, key: string, type: number): Promise<number> {
-  let failure: unknown;
-  if (cluster.getNodeIds().length === 0) await cluster.refreshMetadata();
-  for (const nodeId of cluster.getNodeIds()) {
-    try {
-      const broker = await cluster.findBroker({ nodeId });
-      const { coordinator } = await broker.findGroupCoordinator({
-        groupId: key,
-        coordinatorType: type,
-      });
-      return coordinator.nodeId;
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure ?? new ValenceError('LOG_UNAVAILABLE', 'no broker is known');
 }

@@ -18,7 +18,7 @@ describeKafka('killed, cut off and fenced on Kafka', ({ brokers }) => {
         brokers,
         version: 'of the run',
         source: 'jvm',
-        nodes: [],
+        node: undefined,
         secured: undefined,
         untilReady: async () => undefined,
         close: async () => undefined,

@@ -219,7 +219,7 @@ export const FAULTS: readonly Fault[] = [
     group: 'broker',
     lastsMs: 8000,
     run: async ({ broker, random }) => {
-      const [node] = broker.nodes;
+      const { node } = broker;
       if (node === undefined) return false;
       await node.kill();
       await pause(random() * 2000);
@@ -233,8 +233,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     group: 'broker',
     lastsMs: 5000,
-    run: async ({ broker, random }) => {
-      const [node] = broker.nodes;
+    run: async ({ broker: { node }, random }) => {
       if (node === undefined) return false;
       await node.freeze();
       await pause(1000 + random() * 6000);

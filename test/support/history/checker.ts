@@ -57,7 +57,7 @@ export function violationLine({ invariant, topic, partition, offset, message }: 
 }
 
 /** I1: an acknowledged record, or an acknowledged commit, is not there, or a folded record has no answer. */
-export const lost: Check = ({ history, partitions }) => {
+const lost: Check = ({ history, partitions }) => {
   const { topics, sent, chunks, models } = history;
   const found = new Map<string, string>();
   const isSource = (partition: number, record: RawRecord): void => {
@@ -106,7 +106,7 @@ export const lost: Check = ({ history, partitions }) => {
 };
 
 /** I2: more than one committed answer of a model to a source record, or a result and a dead letter. */
-export const duplicated: Check = ({ partitions }) =>
+const duplicated: Check = ({ partitions }) =>
   partitions.flatMap((view) => {
     const answered = new Map<string, Answer>();
     const once = new Map<string, Answer>();
@@ -144,7 +144,7 @@ export const duplicated: Check = ({ partitions }) =>
   });
 
 /** I3: a reader was handed a record whose transaction was aborted. */
-export const abortedRead: Check = ({ history }) => {
+const abortedRead: Check = ({ history }) => {
   const logs = indexed(history);
   return everySeen(history).flatMap(({ reader, seen }) => {
     const record = logs.get(seen.topic)?.[seen.partition]?.get(seen.offset);
@@ -156,7 +156,7 @@ export const abortedRead: Check = ({ history }) => {
 };
 
 /** I4: of one transaction, some records are visible and some are not. */
-export const torn: Check = ({ history, partitions }) =>
+const torn: Check = ({ history, partitions }) =>
   partitions.flatMap((view) => {
     const owners = new Writers(view);
     const answers = [...view.results, ...view.deadLetters].flatMap((answer): Violation[] => {
@@ -184,7 +184,7 @@ export const torn: Check = ({ history, partitions }) =>
   });
 
 /** I5: results of a partition are not in the order of its source, or an epoch falls. */
-export const disordered: Check = ({ history, partitions }) =>
+const disordered: Check = ({ history, partitions }) =>
   partitions.flatMap(({ partition, results, chain }) => {
     const found: Violation[] = [];
     let before = -1;
@@ -207,7 +207,7 @@ export const disordered: Check = ({ history, partitions }) =>
   });
 
 /** I6: after some delta, the sums of a partition are not those that one thread learns from the same prefix. */
-export const wrongState: Check = ({ history, partitions }) =>
+const wrongState: Check = ({ history, partitions }) =>
   partitions.flatMap((view) => {
     if (!view.whole) return [];
     const { partition, chain } = view;
@@ -231,7 +231,7 @@ export const wrongState: Check = ({ history, partitions }) =>
   });
 
 /** I7: a merged model is not the sum of the partitions at its positions. */
-export const wrongMerge: Check = ({ history, partitions }) => {
+const wrongMerge: Check = ({ history, partitions }) => {
   if (!partitions.every(({ whole }) => whole)) return [];
   const { topics, merged } = history;
   const wanted = new Map(merged.map((each) => [JSON.stringify(each.positions), each.positions]));
@@ -251,7 +251,7 @@ export const wrongMerge: Check = ({ history, partitions }) => {
 };
 
 /** I8: deltas that do not continue each other; group offsets that fall, or are not where a delta ends. */
-export const misplaced: Check = ({ history, partitions }) =>
+const misplaced: Check = ({ history, partitions }) =>
   partitions.flatMap((view) => {
     const { partition, start, position, deltas, chain } = view;
     const { topics, positions } = history;
@@ -293,7 +293,7 @@ export const misplaced: Check = ({ history, partitions }) =>
   });
 
 /** I9: readers disagree about a record, or were handed one that the log does not hold. */
-export const disagreed: Check = ({ history }) => {
+const disagreed: Check = ({ history }) => {
   const logs = indexed(history);
   const told = new Map<string, { readonly digest: string; readonly reader: string }>();
   return everySeen(history).flatMap(({ reader, seen }): Violation[] => {
@@ -319,7 +319,7 @@ export const disagreed: Check = ({ history }) => {
 };
 
 /** P1: an answer that does not come out again from its own prefix and the view of its delta, or a view that falls. */
-export const leaked: Check = (view) => {
+const leaked: Check = (view) => {
   const { history, partitions } = view;
   const { topics } = history;
   if (!partitions.every(({ whole }) => whole)) return [];
@@ -354,7 +354,7 @@ export const leaked: Check = (view) => {
 };
 
 /** L1: after the last healing, a partition is not folded to its end in time. */
-export const standing: Check = ({ history, partitions }, { settleMs }) => {
+const standing: Check = ({ history, partitions }, { settleMs }) => {
   const behind = partitions.flatMap(({ partition, source, position }) => {
     const end = (source.at(-1)?.offset ?? -1) + 1;
     if (position >= end) return [];
@@ -368,7 +368,7 @@ export const standing: Check = ({ history, partitions }, { settleMs }) => {
 };
 
 /** L2: committed readers are held back for longer than a transaction may be open. */
-export const heldBack: Check = ({ history }, { openMs }) => {
+const heldBack: Check = ({ history }, { openMs }) => {
   const found: Violation[] = [];
   for (const [topic, logs] of history.raw) {
     for (const [partition, { stable, end }] of logs.entries()) {

@@ -160,17 +160,10 @@ export class WireClient {
     const body = new Writer().int32(-1).int8(isolation).int32(1).string(topic);
     const answer = await this.#ask(2, 3, body.int32(1).int32(partition).int64(time));
     answer.int32();
-    const [[found] = []] = answer.array(() => {
-      answer.string();
-      return answer.array(() => {
-        answer.int32();
-        const code = answer.int16();
-        answer.int64();
-        return { code, offset: answer.int64() };
-      });
+    return onlyPartition(answer, 'ListOffsets', () => {
+      answer.int64();
+      return answer.int64();
     });
-    if (found === undefined || found.code !== 0) throw new WireError('ListOffsets', found?.code);
-    return found.offset;
   }
 
   /** All batches of a partition, committed or not, with markers. */
@@ -239,19 +232,13 @@ export class WireClient {
     answer.int32();
     answer.int16();
     answer.int32();
-    const [[found] = []] = answer.array(() => {
-      answer.string();
-      return answer.array(() => {
-        answer.int32();
-        const code = answer.int16();
-        for (let offset = 0; offset < 3; offset++) answer.int64();
-        answer.array(() => [answer.int64(), answer.int64()]);
-        answer.int32();
-        return { code, set: answer.blob() };
-      });
+    const set = onlyPartition(answer, 'Fetch', () => {
+      for (let offset = 0; offset < 3; offset++) answer.int64();
+      answer.array(() => [answer.int64(), answer.int64()]);
+      answer.int32();
+      return answer.blob();
     });
-    if (found === undefined || found.code !== 0) throw new WireError('Fetch', found?.code);
-    return decodeBatches(found.set);
+    return decodeBatches(set);
   }
 
   async #ask(api: number, version: number, body: Writer): Promise<Reader> {
@@ -301,7 +288,25 @@ export class WireClient {
   }
 }
 
-export class WireError extends Error {
+/**
+ * What an answer says of the only partition of its only topic.
+ *
+ * @param read reads what comes after the error code
+ * @throws WireError
+ */
+function onlyPartition<T>(answer: Reader, request: string, read: () => T): T {
+  const [[found] = []] = answer.array(() => {
+    answer.string();
+    return answer.array(() => {
+      answer.int32();
+      return { code: answer.int16(), value: read() };
+    });
+  });
+  if (found === undefined || found.code !== 0) throw new WireError(request, found?.code);
+  return found.value;
+}
+
+class WireError extends Error {
   readonly code: number | undefined;
 
   constructor(request: string, code: number | undefined) {

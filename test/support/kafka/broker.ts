@@ -8,16 +8,11 @@ import { dockerAnswers, startDocker } from './docker.ts';
 import { startJvm } from './jvm.ts';
 import { untilReady } from './ready.ts';
 
-export const DEFAULT_VERSION = '4.1.0';
+const VERSION = process.env['VALENCE_KAFKA_VERSION'] ?? '4.1.0';
 
 export interface KafkaOptions {
-  readonly version?: string;
-  /** 1 or 3. Three: replication 3, two in sync. Local JVMs only. */
-  readonly nodes?: 1 | 3;
   /** Adds a listener with TLS, SASL (PLAIN and SCRAM) and ACLs, where `admin` may do everything. Local JVMs only. */
   readonly secured?: { readonly users: Readonly<Record<string, string>> };
-  /** The broker's own settings, over the usual ones. */
-  readonly properties?: Readonly<Record<string, string | number>>;
 }
 
 export interface BrokerNode {
@@ -45,7 +40,8 @@ export interface KafkaBroker {
   readonly brokers: readonly string[];
   readonly version: string;
   readonly source: 'docker' | 'jvm';
-  readonly nodes: readonly BrokerNode[];
+  /** Undefined: somebody else's, which is left alone. */
+  readonly node: BrokerNode | undefined;
   readonly secured: Secured | undefined;
   /** Topics, groups and transactions work (again). */
   untilReady(): Promise<void>;
@@ -60,17 +56,15 @@ export interface NoBroker {
 
 /** A broker of the caller's own, ready for topics, groups and transactions. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker | NoBroker> {
-  const version = options.version ?? process.env['VALENCE_KAFKA_VERSION'] ?? DEFAULT_VERSION;
-  const started = await startSomewhere(version, options);
+  const started = await startSomewhere(options);
   if ('missing' in started) return started;
   const broker: KafkaBroker = {
-    brokers: started.nodes.map(({ address }) => address),
-    version,
+    brokers: [started.node.address],
+    version: VERSION,
     source: started.source,
-    nodes: started.nodes,
+    node: started.node,
     secured: started.secured,
-    untilReady: () =>
-      untilReady({ brokers: broker.brokers }, () => started.nodes.some(({ alive }) => alive)),
+    untilReady: () => untilReady(broker.brokers, () => started.node.alive),
     close: () => started.close(),
   };
   try {
@@ -84,41 +78,39 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
 
 /** Why no JVM can be started here, for tests that need a broker of their own; undefined: it can. */
 export async function whyNoLocalKafka(): Promise<string | undefined> {
-  const found = await findLocal(process.env['VALENCE_KAFKA_VERSION'] ?? DEFAULT_VERSION);
+  const found = await findLocal();
   return 'missing' in found ? `no Kafka on this machine: install ${found.missing}` : undefined;
 }
 
 interface Started {
   readonly source: 'docker' | 'jvm';
-  readonly nodes: readonly BrokerNode[];
+  readonly node: BrokerNode;
   readonly secured: Secured | undefined;
   close(): Promise<void>;
 }
 
-async function startSomewhere(version: string, options: KafkaOptions): Promise<Started | NoBroker> {
-  const plain = (options.nodes ?? 1) === 1 && options.secured === undefined;
+async function startSomewhere({ secured }: KafkaOptions): Promise<Started | NoBroker> {
+  const plain = secured === undefined;
   let refusal = '';
   if (plain && process.env['VALENCE_KAFKA_DOCKER'] !== 'off' && (await dockerAnswers())) {
     try {
-      return { source: 'docker', secured: undefined, ...(await startDocker(version, options)) };
+      return { source: 'docker', secured: undefined, ...(await startDocker(VERSION)) };
     } catch (error) {
-      refusal = `; Docker answers, but apache/kafka:${version} did not start (${error instanceof Error ? error.message : String(error)})`;
+      refusal = `; Docker answers, but apache/kafka:${VERSION} did not start (${error instanceof Error ? error.message : String(error)})`;
     }
   }
-  const local = await findLocal(version);
+  const local = await findLocal();
   if ('missing' in local) {
     return {
       missing: `no Kafka for tests: set VALENCE_TEST_KAFKA=host:port, or run Docker, or install ${local.missing}${refusal}`,
     };
   }
-  return { source: 'jvm', ...(await startJvm(local.java, local.jars, options)) };
+  return { source: 'jvm', ...(await startJvm(local.java, local.jars, secured)) };
 }
 
-async function findLocal(
-  version: string,
-): Promise<{ readonly java: string; readonly jars: string } | NoBroker> {
+async function findLocal(): Promise<{ readonly java: string; readonly jars: string } | NoBroker> {
   const java = await findJava();
   if ('missing' in java) return java;
-  const jars = await findJars(version);
+  const jars = await findJars(VERSION);
   return 'missing' in jars ? jars : { java: java.path, jars: jars.path };
 }

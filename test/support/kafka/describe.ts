@@ -1,22 +1,17 @@
-/** Tests that need the broker of this run. Without one they are skipped, with one line that says what is missing. */
+/** Tests that need the broker of this run. Without one they are skipped, with what is missing in one line and in their title. */
 import { describe, expect, test } from '@jest/globals';
 
 export interface TestKafka {
   readonly brokers: readonly string[];
 }
 
-/** The broker that the global set-up started or was given. @throws there is none */
-export function testKafka(): TestKafka {
-  const brokers = process.env['VALENCE_TEST_KAFKA'];
-  if (brokers === undefined) throw new Error(missing());
-  return { brokers: brokers.split(',') };
-}
-
-/** A `describe` whose tests run against the broker of this run. Under CI=true a missing one fails. */
+/** A `describe` whose tests run against the broker that the global set-up started or was given. Under CI=true a missing one fails. */
 export function describeKafka(name: string, body: (kafka: TestKafka) => void): void {
-  const given = process.env['VALENCE_TEST_KAFKA'] !== undefined;
-  describeWith(name, given ? undefined : missing(), () => {
-    body(given ? testKafka() : { brokers: [] });
+  const brokers = process.env['VALENCE_TEST_KAFKA'];
+  const missing =
+    process.env['VALENCE_TEST_KAFKA_MISSING'] ?? 'no broker was started for this project';
+  describeWith(name, brokers === undefined ? missing : undefined, () => {
+    body({ brokers: brokers?.split(',') ?? [] });
   });
 }
 
@@ -37,13 +32,9 @@ function describeWith(name: string, lacking: string | undefined, body: () => voi
     });
   } else {
     process.stderr.write(`SKIPPED ${name}: ${lacking}\n`);
-    // oxlint-disable-next-line jest/no-disabled-tests, jest/valid-title -- the line above says why
-    describe.skip(name, () => {
+    // oxlint-disable-next-line jest/no-disabled-tests, jest/valid-title -- title and line say why
+    describe.skip(`${name} (skipped: ${lacking})`, () => {
       body();
     });
   }
-}
-
-function missing(): string {
-  return process.env['VALENCE_TEST_KAFKA_MISSING'] ?? 'no broker was started for this project';
 }

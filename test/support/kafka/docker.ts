@@ -1,7 +1,7 @@
 /** A broker in a container, started through testcontainers, with the engine asked directly for what those have no call for. */
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import type { BrokerNode, KafkaOptions } from './broker.ts';
+import type { BrokerNode } from './broker.ts';
 import { freePorts } from './jvm.ts';
 
 const ANSWER_LIMIT_MS = 2_000;
@@ -39,24 +39,14 @@ export async function dockerAnswers(): Promise<boolean> {
 }
 
 export interface DockerBroker {
-  readonly nodes: readonly BrokerNode[];
+  readonly node: BrokerNode;
   close(): Promise<void>;
 }
 
 /** One node, its port fixed, so that it comes back where it was. Pulls the image if it has to. */
-export async function startDocker(
-  version: string,
-  { properties = {} }: KafkaOptions,
-): Promise<DockerBroker> {
+export async function startDocker(version: string): Promise<DockerBroker> {
   const { GenericContainer } = await import('testcontainers');
   const [port = 0] = await freePorts(1);
-  const variables = Object.entries(properties).map(
-    ([name, value]) =>
-      [
-        `KAFKA_${name.replaceAll('-', '___').replaceAll('_', '__').replaceAll('.', '_').toUpperCase()}`,
-        String(value),
-      ] as const,
-  );
   const container = await new GenericContainer(`apache/kafka:${version}`)
     .withExposedPorts({ container: 9092, host: port })
     .withEnvironment({
@@ -81,7 +71,6 @@ export async function startDocker(
       KAFKA_BROKER_HEARTBEAT_INTERVAL_MS: '300',
       KAFKA_LOG_CLEANER_BACKOFF_MS: '300',
       KAFKA_HEAP_OPTS: '-Xms128m -Xmx384m',
-      ...Object.fromEntries(variables),
     })
     .withStartupTimeout(START_LIMIT_MS)
     .start();
@@ -109,5 +98,5 @@ export async function startDocker(
     freeze: () => told('POST', 'pause'),
     thaw: () => told('POST', 'unpause'),
   };
-  return { nodes: [node], close: async () => void (await container.stop({ timeout: 0 })) };
+  return { node, close: async () => void (await container.stop({ timeout: 0 })) };
 }

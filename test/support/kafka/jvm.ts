@@ -1,15 +1,7 @@
-/** Brokers as plain JVMs, on ports and in folders of their own, which tests may kill, freeze and start again. */
+/** A broker as a plain JVM, on ports and in a folder of its own, which tests may kill, freeze and start again. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,66 +31,46 @@ kill -9 $watcher
 [ -z "$alone" ] || rm -rf "$folder"`;
 const STORE_PASSWORD = 'valence-tests';
 
-export interface JvmCluster {
-  readonly nodes: readonly BrokerNode[];
+export interface JvmBroker {
+  readonly node: BrokerNode;
   readonly secured: Secured | undefined;
-  /** Kills the JVMs and removes their folders. */
+  /** Kills the JVM and removes its folder. */
   close(): Promise<void>;
 }
 
-/** Formats and starts the nodes; they may not be ready for requests yet. */
+/** Formats and starts the broker; it may not be ready for requests yet. */
 export async function startJvm(
   java: string,
   jars: string,
-  { nodes: count = 1, secured, properties = {} }: KafkaOptions,
-): Promise<JvmCluster> {
+  secured: KafkaOptions['secured'],
+): Promise<JvmBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'valence-kafka-'));
   try {
-    const ports = await freePorts(count * 3);
-    const ids = Array.from({ length: count }, (_, index) => index + 1);
-    const places = ids.map((id) => ({
-      id,
-      folder: join(folder, String(id)),
-      plain: ports[(id - 1) * 3]!,
-      controller: ports[(id - 1) * 3 + 1]!,
-      secured: ports[(id - 1) * 3 + 2]!,
-    }));
-    const voters = places.map(({ id, controller }) => `${id}@127.0.0.1:${controller}`).join(',');
+    const [plain = 0, controller = 0, tls = 0] = await freePorts(3);
+    const place = { folder, plain, controller, secured: tls };
     const security = secured && (await makeKeys(folder));
     // A leading hyphen would be taken for an option.
     const clusterId = randomBytes(16).toString('base64url').replaceAll('-', 'x');
-    const nodes = await Promise.all(
-      places.map(async (place) => {
-        mkdirSync(place.folder);
-        const settings = {
-          ...baseSettings(place, voters, count),
-          ...(secured && security && securedSettings(place, secured, security.store)),
-          ...properties,
-        };
-        const file = join(place.folder, 'server.properties');
-        const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
-        writeFileSync(file, lines.join(''));
-        await format(java, jars, file, clusterId, secured);
-        const node = new JvmNode(java, jars, file, `127.0.0.1:${place.plain}`, {
-          folder,
-          nodes: count,
-        });
-        await node.start();
-        return node;
-      }),
-    );
+    const settings = {
+      ...baseSettings(place),
+      ...(secured && security && securedSettings(place, secured, security.store)),
+    };
+    const file = join(folder, 'server.properties');
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(file, lines.join(''));
+    await format(java, jars, file, clusterId, secured);
+    const node = new JvmNode(java, jars, folder, `127.0.0.1:${plain}`);
+    await node.start();
     return {
-      nodes,
-      secured:
-        secured && security
-          ? {
-              brokers: places.map((place) => `localhost:${place.secured}`),
-              ca: security.certificate,
-              users: secured.users,
-            }
-          : undefined,
+      node,
+      secured: secured &&
+        security && {
+          brokers: [`localhost:${tls}`],
+          ca: security.certificate,
+          users: secured.users,
+        },
       close: async () => {
-        await Promise.all(nodes.map((node) => node.kill()));
+        await node.kill();
         rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
       },
     };
@@ -109,23 +81,17 @@ export async function startJvm(
 }
 
 interface Place {
-  readonly id: number;
   readonly folder: string;
   readonly plain: number;
   readonly controller: number;
   readonly secured: number;
 }
 
-function baseSettings(
-  place: Place,
-  voters: string,
-  nodes: number,
-): Record<string, string | number> {
-  const inSync = Math.max(1, nodes - 1);
+function baseSettings(place: Place): Record<string, string | number> {
   return {
     'process.roles': 'broker,controller',
-    'node.id': place.id,
-    'controller.quorum.voters': voters,
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${place.controller}`,
     'controller.listener.names': 'CONTROLLER',
     listeners: `PLAINTEXT://127.0.0.1:${place.plain},CONTROLLER://127.0.0.1:${place.controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.plain}`,
@@ -133,16 +99,16 @@ function baseSettings(
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(place.folder, 'log'),
     'num.partitions': 4,
-    'default.replication.factor': nodes,
-    'min.insync.replicas': inSync,
+    'default.replication.factor': 1,
+    'min.insync.replicas': 1,
     'auto.create.topics.enable': 'false',
     'unclean.leader.election.enable': 'false',
     'group.initial.rebalance.delay.ms': 0,
     'offsets.topic.num.partitions': 4,
-    'offsets.topic.replication.factor': nodes,
+    'offsets.topic.replication.factor': 1,
     'transaction.state.log.num.partitions': 4,
-    'transaction.state.log.replication.factor': nodes,
-    'transaction.state.log.min.isr': inSync,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1000,
     'broker.session.timeout.ms': 2000,
     'broker.heartbeat.interval.ms': 300,
@@ -228,19 +194,13 @@ class JvmNode implements BrokerNode {
   #ended: Promise<unknown> = Promise.resolve();
   #pid = 0;
 
-  /** @param folder removed when this process is gone */
-  constructor(
-    java: string,
-    jars: string,
-    file: string,
-    address: string,
-    { folder, nodes }: { readonly folder: string; readonly nodes: number },
-  ) {
+  /** @param folder with `server.properties`; removed when this process is gone */
+  constructor(java: string, jars: string, folder: string, address: string) {
     this.address = address;
     this.#folder = folder;
-    this.#log = file.replace(/server\.properties$/, 'broker.log');
-    const heap = nodes > 1 ? '-Xmx160m' : '-Xmx128m';
-    this.#command = [java, heap, ...JVM, '-cp', join(jars, '*'), 'kafka.Kafka', file];
+    this.#log = join(folder, 'broker.log');
+    const file = join(folder, 'server.properties');
+    this.#command = [java, '-Xmx128m', ...JVM, '-cp', join(jars, '*'), 'kafka.Kafka', file];
   }
 
   get pid(): number {
@@ -288,10 +248,6 @@ class JvmNode implements BrokerNode {
     return (
       this.#leash !== undefined && this.#leash.exitCode === null && this.#leash.signalCode === null
     );
-  }
-
-  log(): string {
-    return readFileSync(this.#log, 'utf8');
   }
 }
 

@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeNow,
-  createAdmin,
   createCluster,
-  createProducer,
   isKafkaError,
   type KafkaSettings,
   MemberMetadata,
 } from '../../../src/adapters/kafka/driver.ts';
+import { COORDINATOR, coordinatorOf } from '../../../src/adapters/kafka/coordinators.ts';
 import { pause } from '../../../src/ports/pause.ts';
+import { createAdmin, createProducer } from './stock-clients.ts';
 
 const LIMIT_MS = 60_000;
 const BETWEEN_MS = 100;
@@ -17,11 +17,8 @@ const BETWEEN_MS = 100;
 const TRIES = 3;
 
 /** Waits until a topic can be made, a member can join and leave a group, and a transaction with an offset can be committed. */
-export async function untilReady(
-  settings: Pick<KafkaSettings, 'brokers' | 'ssl' | 'sasl'>,
-  alive: () => boolean = () => true,
-): Promise<void> {
-  const own = { ...settings, clientId: 'valence-test-ready' };
+export async function untilReady(brokers: readonly string[], alive: () => boolean): Promise<void> {
+  const own = { brokers, clientId: 'valence-test-ready' };
   const name = `valence-ready-${randomUUID()}`;
   await repeat(alive, async () => {
     const admin = createAdmin(own, { retries: TRIES });
@@ -53,7 +50,8 @@ async function joinAndLeave(settings: KafkaSettings, name: string): Promise<void
   try {
     await cluster.connect();
     await cluster.refreshMetadata();
-    const broker = await cluster.findGroupCoordinator({ groupId: name });
+    const nodeId = await coordinatorOf(cluster, name, COORDINATOR.group);
+    const broker = await cluster.findBroker({ nodeId });
     const { memberId } = await broker.joinGroup({
       groupId: name,
       sessionTimeout: 6_000,

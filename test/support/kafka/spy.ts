@@ -8,18 +8,7 @@ import type { SocketFactory } from '../../../src/adapters/kafka/driver.ts';
 
 export const API = {
   Produce: 0,
-  Fetch: 1,
-  ListOffsets: 2,
-  Metadata: 3,
-  OffsetCommit: 8,
-  OffsetFetch: 9,
-  FindCoordinator: 10,
-  JoinGroup: 11,
   Heartbeat: 12,
-  LeaveGroup: 13,
-  SyncGroup: 14,
-  CreateTopics: 19,
-  DeleteRecords: 21,
   InitProducerId: 22,
   AddPartitionsToTxn: 24,
   AddOffsetsToTxn: 25,
@@ -27,22 +16,8 @@ export const API = {
   TxnOffsetCommit: 28,
 } as const;
 
-export interface SeenRequest {
-  readonly apiKey: number;
-  readonly apiVersion: number;
-  readonly correlationId: number;
-  /** Bytes, the length before them included. */
-  readonly size: number;
-  /** By `performance.now()`, ms. */
-  readonly at: number;
-}
-
 /** What happens to a request that a fault meets. */
 export type Effect =
-  /** The request is sent `ms` later; so is what follows on that connection. */
-  | { readonly kind: 'delayRequest'; readonly ms: number }
-  /** The request is never sent; the connection stays open. */
-  | { readonly kind: 'dropRequest' }
   /** The connection is cut instead of sending the request. */
   | { readonly kind: 'cutBefore' }
   /** The broker acts, its answer comes `ms` later. */
@@ -59,46 +34,38 @@ export interface Injected {
   readonly hits: number;
   /** Resolves at the first hit. */
   readonly hit: Promise<void>;
-  stop(): void;
 }
 
 interface Rule {
   readonly apiKey: number;
   readonly effect: Effect;
-  skip: number;
-  times: number;
+  readonly times: number;
   hits: number;
-  tell: () => void;
+  readonly tell: () => void;
 }
 
 export class Spy {
-  readonly requests: SeenRequest[] = [];
+  /** Requests by kind. */
+  readonly #sent = new Map<number, number>();
   readonly #rules = new Set<Rule>();
   /** By open connection: gives on what has come of an answer so far. */
   readonly #sockets = new Map<Socket, () => void>();
-  #opened = 0;
 
-  /** Connections opened so far. */
-  get opened(): number {
-    return this.#opened;
+  /** How many requests of one kind were to be sent. */
+  sent(apiKey: number): number {
+    return this.#sent.get(apiKey) ?? 0;
   }
 
-  /** Requests of one kind, in the order of sending. */
-  of(apiKey: number): readonly SeenRequest[] {
-    return this.requests.filter((request) => request.apiKey === apiKey);
-  }
-
-  /** Meets the next requests of one kind: `skip` pass first (default 0), then `times` are met (default 1). */
-  inject(apiKey: number, effect: Effect, { skip = 0, times = 1 } = {}): Injected {
+  /** Meets the next `times` requests of one kind. */
+  inject(apiKey: number, effect: Effect, times = 1): Injected {
     const { promise, resolve } = withResolvers();
-    const rule: Rule = { apiKey, effect, skip, times, hits: 0, tell: resolve };
+    const rule: Rule = { apiKey, effect, times, hits: 0, tell: resolve };
     this.#rules.add(rule);
     return {
       get hits() {
         return rule.hits;
       },
       hit: promise,
-      stop: () => void this.#rules.delete(rule),
     };
   }
 
@@ -116,7 +83,6 @@ export class Spy {
     const socket = ssl
       ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
       : connectTcp({ host, port }, onConnect);
-    this.#opened += 1;
     this.#sockets.set(socket, () => undefined);
     socket.once('close', () => this.#sockets.delete(socket));
     this.#tap(socket);
@@ -126,26 +92,18 @@ export class Spy {
   #tap(socket: Socket): void {
     const met = new Map<number, Effect>();
     const write = socket.write.bind(socket);
-    const sending = new Line(socket);
     const tapped = (bytes: Buffer): boolean => {
       // A driver request is one write: length, key, version, correlation id.
       const apiKey = bytes.readInt16BE(4);
       const correlationId = bytes.readInt32BE(8);
-      this.requests.push({
-        apiKey,
-        apiVersion: bytes.readInt16BE(6),
-        correlationId,
-        size: bytes.length,
-        at: performance.now(),
-      });
+      this.#sent.set(apiKey, this.sent(apiKey) + 1);
       const effect = this.#meet(apiKey);
-      if (effect?.kind === 'dropRequest') return true;
       if (effect?.kind === 'cutBefore') {
         cut(socket);
         return false;
       }
-      if (effect !== undefined && effect.kind !== 'delayRequest') met.set(correlationId, effect);
-      sending.run(() => void write(bytes), effect?.kind === 'delayRequest' ? effect.ms : 0);
+      if (effect !== undefined) met.set(correlationId, effect);
+      if (!socket.destroyed) write(bytes);
       return true;
     };
     Object.defineProperty(socket, 'write', { value: tapped, configurable: true, writable: true });
@@ -162,10 +120,6 @@ export class Spy {
   #meet(apiKey: number): Effect | undefined {
     for (const rule of this.#rules) {
       if (rule.apiKey !== apiKey) continue;
-      if (rule.skip > 0) {
-        rule.skip -= 1;
-        continue;
-      }
       rule.hits += 1;
       rule.tell();
       if (rule.hits >= rule.times) this.#rules.delete(rule);
@@ -214,7 +168,7 @@ class Answers {
   }
 }
 
-/** Steps of one connection, in order; each may be put off. At once while nothing waits. */
+/** Answers of one connection, in order; each may be put off. At once while nothing waits. */
 class Line {
   readonly #socket: Socket;
   readonly #steps: { readonly step: () => void; readonly afterMs: number }[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
-import { MemoryStore } from '../../../src/adapters/memory/store.ts';
+import type { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { FOLD_DEFAULTS, PartitionFold } from '../../../src/pipeline/fold.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
@@ -14,11 +14,12 @@ import type { LogRecord, NewRecord } from '../../../src/ports/event-log.ts';
 import { topicSpecs } from '../../../src/ports/topic-specs.ts';
 import { PredictionResult } from '../../../topics/index.ts';
 import {
-  anyValue,
+  anyValues,
   DECLARED,
   diceOf,
   jsonOf,
   MODELS,
+  newPipeline,
   PIPELINE,
   TOPICS,
 } from '../../support/wandering-run.ts';
@@ -26,17 +27,8 @@ import {
 const [SOURCE, RESULTS] = ['replies', 'replies.results'];
 const OWN = { source: SOURCE, results: RESULTS, dlq: `${RESULTS}.dlq` };
 
-async function newPipeline(partitions = 1): Promise<{ store: MemoryStore; log: MemoryEventLog }> {
-  const store = new MemoryStore();
-  const log = new MemoryEventLog(store);
-  await log.ensureTopics(topicSpecs(TOPICS, partitions));
-  return { store, log };
-}
-
 async function teach(log: MemoryEventLog, count: number, from = 0): Promise<void> {
-  const dice = diceOf(from + 1);
-  const records = Array.from({ length: count }, (_, i) => anyValue(dice, from + i));
-  await log.append(TOPICS.source, records);
+  await log.append(TOPICS.source, anyValues(diceOf(from + 1), count, from));
   await runSubscriber({ log, pipeline: PIPELINE, models: MODELS, untilEnd: true });
 }
 
@@ -239,7 +231,7 @@ describe('a replica that only scores', () => {
     const { store, log } = await newPipeline(2);
     const dice = diceOf(1);
     for (let round = 0; round < 6; round++) {
-      const records = Array.from({ length: 150 }, (_, i) => anyValue(dice, round * 150 + i));
+      const records = anyValues(dice, 150, round * 150);
       await log.append(TOPICS.source, records);
       const settings = { log, pipeline: PIPELINE, models: MODELS, untilEnd: true };
       await runSubscriber({ ...settings, snapshotEvery: 1 });

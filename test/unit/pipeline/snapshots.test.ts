@@ -296,6 +296,16 @@ describe('a subscriber that dies while it writes a snapshot', () => {
 });
 
 describe('stops before it learns on doubtful state', () => {
+  /** A log whose model topic is empty, with nothing that was ever claimed. */
+  const withoutDeltas = (log: EventLog): EventLog =>
+    replaced(log, {
+      read: async (topic, partition, options) =>
+        topic === TOPICS.model
+          ? { records: [], next: options.from, end: 0 }
+          : log.read(topic, partition, options),
+      own: (options, handler) => log.own(options, (owned) => handler({ ...owned, fence: 0 })),
+    });
+
   test('when the model topic was lost', async () => {
     await withLog('memory', 1, async (log) => {
       await runs(log, parts(1), {});
@@ -309,18 +319,13 @@ describe('stops before it learns on doubtful state', () => {
     await withLog('memory', 1, async (log) => {
       await runs(log, parts(1), {});
       const empty = { start: 0, end: 0 };
-      const lost = replaced(log, {
+      const lost = replaced(withoutDeltas(log), {
         describeTopic: async (topic) => {
           const found = await log.describeTopic(topic);
           return topic === TOPICS.model && found !== undefined
             ? { ...found, partitions: [empty] }
             : found;
         },
-        read: async (topic, partition, options) =>
-          topic === TOPICS.model
-            ? { records: [], next: options.from, end: 0 }
-            : log.read(topic, partition, options),
-        own: (options, handler) => log.own(options, (owned) => handler({ ...owned, fence: 0 })),
       });
       await expect(subscribe(lost)).rejects.toMatchObject({
         code: 'MODEL_LOST',
@@ -334,14 +339,7 @@ describe('stops before it learns on doubtful state', () => {
     await withLog('memory', 1, async (log) => {
       await runs(log, parts(1), {});
       await log.trim(TOPICS.source, 0, 60);
-      const lost = replaced(log, {
-        read: async (topic, partition, options) =>
-          topic === TOPICS.model
-            ? { records: [], next: options.from, end: 0 }
-            : log.read(topic, partition, options),
-        own: (options, handler) => log.own(options, (owned) => handler({ ...owned, fence: 0 })),
-      });
-      await expect(subscribe(lost)).rejects.toMatchObject({
+      await expect(subscribe(withoutDeltas(log))).rejects.toMatchObject({
         code: 'MODEL_LOST',
         fields: { partition: 0, committed: 60 },
       });

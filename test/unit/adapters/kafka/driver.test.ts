@@ -1,14 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { describe, expect, jest, test } from '@jest/globals';
 import {
   answered,
   type Broker,
   closeNow,
-  createAdmin,
   createCluster,
-  createProducer,
   fetchBatches,
   isKafkaError,
   type KafkaSettings,
@@ -19,7 +16,6 @@ import {
   type SocketFactory,
 } from '../../../../src/adapters/kafka/driver.ts';
 
-const load = createRequire(import.meta.url);
 const NEVER = { retries: 0 };
 
 /** Connections that fail at once, and what was asked of them. */
@@ -148,26 +144,6 @@ describe('a cluster', () => {
   });
 });
 
-describe('an administration client and a producer', () => {
-  test.each([
-    ['administration', (settings: KafkaSettings) => createAdmin(settings, NEVER)],
-    [
-      'transactional',
-      (settings: KafkaSettings) => createProducer(settings, { transactionalId: 't' }, NEVER),
-    ],
-    [
-      'idempotent',
-      (settings: KafkaSettings) => createProducer(settings, { idempotent: true }, NEVER),
-    ],
-  ])('%s: connect through the same settings', async (_, create) => {
-    const { targets, settings } = unreachable();
-    await expect(create(settings()).connect()).rejects.toMatchObject({
-      name: 'KafkaJSNumberOfRetriesExceeded',
-    });
-    expect(targets[0]).toMatchObject({ host: 'broker.test', port: 9092 });
-  });
-});
-
 describe('a fetch', () => {
   const request = {
     maxWaitMs: 100,
@@ -244,12 +220,6 @@ describe('a fetch', () => {
     expect(body.readInt32BE(36)).toBe(0);
     expect(body.readInt32BE(40)).toBe(-1);
     expect(body.readBigInt64BE(44)).toBe(2n ** 40n);
-  });
-
-  test('asks for everything when told so', async () => {
-    const { broker, sent } = answering(answer);
-    await fetchBatches(broker, { ...request, committedOnly: false });
-    expect(sent[0]!.body[16]).toBe(0);
   });
 
   test('is refused where the broker is older than Kafka 2.3', async () => {
@@ -338,38 +308,6 @@ describe('the texts of a group', () => {
     const assignment = { version: 1, assignment: { a: [0, 2] }, userData: Buffer.alloc(0) };
     expect(MemberAssignment.decode(MemberAssignment.encode(assignment))).toEqual(assignment);
     expect(MemberAssignment.decode(Buffer.alloc(0))).toBeNull();
-  });
-});
-
-describe("the driver's retries of InitProducerId", () => {
-  test('begin at about 10 ms, not at 300', async () => {
-    const Cluster = load('kafkajs/src/cluster') as { prototype: { retry?: object } };
-    const createEosManager = load('kafkajs/src/producer/eosManager') as (options: object) => {
-      initProducerId(): Promise<void>;
-    };
-    const log = { debug: () => undefined };
-    const refusal = Object.assign(new Error('not yet'), { type: 'CONCURRENT_TRANSACTIONS' });
-    let asked = 0;
-    const initProducerId = async () => {
-      asked += 1;
-      if (asked === 1) throw refusal;
-      return { producerId: '1', producerEpoch: 0 };
-    };
-    const cluster = Object.assign(Object.create(Cluster.prototype) as object, {
-      refreshMetadataIfNecessary: async () => undefined,
-      findGroupCoordinator: async () => ({ initProducerId }),
-    });
-    const timer = jest.spyOn(globalThis, 'setTimeout');
-    try {
-      const options = { logger: log, cluster, transactional: true, transactionalId: 't' };
-      await createEosManager(options).initProducerId();
-      expect(asked).toBe(2);
-      const [pause] = timer.mock.calls.map(([, ms]) => ms);
-      expect(pause).toBeGreaterThanOrEqual(8);
-      expect(pause).toBeLessThanOrEqual(12);
-    } finally {
-      timer.mockRestore();
-    }
   });
 });
 

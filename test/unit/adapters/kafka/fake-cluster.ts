@@ -167,51 +167,52 @@ interface Encoded {
 
 /** Reads what a Produce request, version 7, without a transactional id brings. */
 function sentBatches(body: Buffer): SentBatch[] {
-  const sent = [];
-  let at = 2 + 2 + 4;
-  const topics = body.readInt32BE(at);
-  at += 4;
-  for (let t = 0; t < topics; t++) {
-    const size = body.readInt16BE(at);
-    const topic = body.toString('utf8', at + 2, at + 2 + size);
-    const partitions = body.readInt32BE(at + 2 + size);
-    at += 2 + size + 4;
-    for (let p = 0; p < partitions; p++) {
-      const partition = body.readInt32BE(at);
-      const bytes = body.subarray(at + 8, at + 8 + body.readInt32BE(at + 4));
-      at += 8 + bytes.length;
-      const { records } = readBatches(bytes, { topic, partition, from: 0 }, []);
-      sent.push({
-        topic,
-        partition,
-        producerId: Number(bytes.readBigInt64BE(43)),
-        sequence: bytes.readInt32BE(53),
-        values: records.map(({ value }) => Buffer.from(value ?? []).toString()),
-      });
-    }
-  }
+  const sent: SentBatch[] = [];
+  eachPartition(body, 2 + 2 + 4, (topic, partition, at) => {
+    const bytes = body.subarray(at + 8, at + 8 + body.readInt32BE(at + 4));
+    const { records } = readBatches(bytes, { topic, partition, from: 0 }, []);
+    sent.push({
+      topic,
+      partition,
+      producerId: Number(bytes.readBigInt64BE(43)),
+      sequence: bytes.readInt32BE(53),
+      values: records.map(({ value }) => Buffer.from(value ?? []).toString()),
+    });
+    return 8 + bytes.length;
+  });
   return sent;
 }
 
 /** Reads what a Fetch request, version 11, asks for. */
 function fetchTargets(body: Buffer): { topic: string; partition: number; offset: number }[] {
-  const targets = [];
-  let at = 4 + 4 + 4 + 4 + 1 + 4 + 4;
-  const topics = body.readInt32BE(at);
-  at += 4;
+  const targets: { topic: string; partition: number; offset: number }[] = [];
+  eachPartition(body, 4 + 4 + 4 + 4 + 1 + 4 + 4, (topic, partition, at) => {
+    targets.push({ topic, partition, offset: Number(body.readBigInt64BE(at + 8)) });
+    return 28;
+  });
+  return targets;
+}
+
+/**
+ * The topics of a request with their partitions.
+ *
+ * @param start where the list begins
+ * @param read gets where a partition begins; returns its size in bytes
+ */
+function eachPartition(
+  body: Buffer,
+  start: number,
+  read: (topic: string, partition: number, at: number) => number,
+): void {
+  const topics = body.readInt32BE(start);
+  let at = start + 4;
   for (let t = 0; t < topics; t++) {
     const size = body.readInt16BE(at);
     const topic = body.toString('utf8', at + 2, at + 2 + size);
     const partitions = body.readInt32BE(at + 2 + size);
     at += 2 + size + 4;
-    for (let p = 0; p < partitions; p++, at += 28)
-      targets.push({
-        topic,
-        partition: body.readInt32BE(at),
-        offset: Number(body.readBigInt64BE(at + 8)),
-      });
+    for (let p = 0; p < partitions; p++) at += read(topic, body.readInt32BE(at), at);
   }
-  return targets;
 }
 
 export function kafkaError(name: string, more: Partial<KafkaError> = {}): KafkaError & Error {

@@ -234,7 +234,6 @@ describe('installing', () => {
       { 'kafkajs/src/network/requestQueue': { prototype: {} } },
       'RequestQueue.scheduleCheckPendingRequests',
     ],
-    ['another cluster', { 'kafkajs/src/cluster': { prototype: {} } }, 'Cluster'],
   ])('refuses %s and changes nothing', (_, changes, named) => {
     const install = () => installPatches(loadWith(changes));
     expect(install).toThrow(named);
@@ -242,11 +241,8 @@ describe('installing', () => {
     expect((ConnectionClass.prototype as { connect: Connect }).connect).toBe(stockConnect);
   });
 
-  test('lets the retries of coordinators begin at 10 ms', async () => {
-    const Cluster = load('kafkajs/src/cluster') as { prototype: { retry?: unknown } };
-    expect(Cluster.prototype.retry).toBeUndefined();
+  test('are made when the driver is loaded', async () => {
     await import('../../../../src/adapters/kafka/driver.ts');
-    expect(Cluster.prototype.retry).toMatchObject({ initialRetryTime: 10, retries: 40 });
     expect((ConnectionClass.prototype as { connect: Connect }).connect).not.toBe(stockConnect);
   });
 });

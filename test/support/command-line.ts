@@ -1,9 +1,9 @@
-/** Command lines in this process against a real log, with texts for stdout and stderr. */
+/** Command lines in this process, with texts for stdout and stderr. */
 import { Readable } from 'node:stream';
-import { runCli } from '../../../src/cli/program.ts';
-import type { Surroundings } from '../../../src/cli/surroundings.ts';
-import { openLog } from '../../../src/open-log.ts';
-import { exitCodeOf, failureLines } from '../../../src/worker.ts';
+import { runCli } from '../../src/cli/program.ts';
+import type { Surroundings } from '../../src/cli/surroundings.ts';
+import { openLog } from '../../src/open-log.ts';
+import { exitCodeOf, failureLines } from '../../src/worker.ts';
 
 export interface CommandResult {
   readonly code: number;
@@ -13,11 +13,18 @@ export interface CommandResult {
   readonly values: readonly Record<string, unknown>[];
 }
 
-/** Runs a command; an error that ends it is told as a worker tells it. */
+export interface CommandOptions extends Partial<
+  Pick<Surroundings, 'openLog' | 'environment' | 'signal' | 'now'>
+> {
+  readonly stdin?: string;
+  /** Whether stdout is a terminal, of 100 columns. */
+  readonly isTTY?: boolean;
+}
+
+/** Runs a command, on a real log if nothing else is said; an error that ends it is told as a worker tells it. */
 export async function runCommand(
   argv: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  stdin = '',
+  { stdin = '', isTTY = false, ...given }: CommandOptions,
 ): Promise<CommandResult> {
   const written = { stdout: '', stderr: '' };
   const sink = (name: 'stdout' | 'stderr'): Surroundings['stdout'] => ({
@@ -26,15 +33,18 @@ export async function runCommand(
       return true;
     },
     once: () => undefined,
+    isTTY: name === 'stdout' && isTTY,
+    columns: 100,
   });
   const surroundings: Surroundings = {
     openLog,
-    environment,
+    environment: {},
+    signal: new AbortController().signal,
+    now: Date.now,
+    ...given,
     stdin: Readable.from([Buffer.from(stdin)]),
     stdout: sink('stdout'),
     stderr: sink('stderr'),
-    signal: new AbortController().signal,
-    now: Date.now,
   };
   let code: number;
   try {
