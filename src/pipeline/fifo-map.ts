@@ -9,6 +9,8 @@
 interface Node<V> {
   readonly id: string;
   readonly value: V;
+  /** Between which marks it was added: their number before it. */
+  readonly era: number;
   alive: boolean;
 }
 
@@ -16,8 +18,9 @@ export class FifoMap<V> {
   readonly #nodes = new Map<string, Node<V>>();
   #queue: Node<V>[] = [];
   #head = 0;
-  /** Nodes born (true) and killed (false) since the mark, in order. */
-  #changes: { readonly node: Node<V>; readonly born: boolean }[] = [];
+  /** Taken out since the mark. What was added since stands behind `#markLength`. */
+  #killed: Node<V>[] = [];
+  #era = 0;
   #markHead = 0;
   #markLength = 0;
 
@@ -37,10 +40,9 @@ export class FifoMap<V> {
   set(id: string, value: V): void {
     const before = this.#nodes.get(id);
     if (before !== undefined) this.#kill(before);
-    const node: Node<V> = { id, value, alive: true };
+    const node: Node<V> = { id, value, era: this.#era, alive: true };
     this.#nodes.set(id, node);
     this.#queue.push(node);
-    this.#changes.push({ node, born: true });
   }
 
   delete(id: string): boolean {
@@ -63,7 +65,7 @@ export class FifoMap<V> {
 
   #kill(node: Node<V>): void {
     node.alive = false;
-    this.#changes.push({ node, born: false });
+    if (node.era !== this.#era) this.#killed.push(node);
   }
 
   /** The entry that stands longest, or undefined. */
@@ -90,7 +92,8 @@ export class FifoMap<V> {
 
   /** What is there now stays, whatever `rollback` takes back later. */
   mark(): void {
-    this.#changes = [];
+    this.#killed = [];
+    this.#era += 1;
     const waste = this.#queue.length - this.#nodes.size;
     if (waste > this.#nodes.size + 1024) {
       this.#queue = this.#queue.filter((node) => node.alive);
@@ -102,13 +105,16 @@ export class FifoMap<V> {
 
   /** As it was at the last mark, order included. */
   rollback(): void {
-    for (const { node, born } of this.#changes.toReversed()) {
-      node.alive = !born;
-      if (born) this.#nodes.delete(node.id);
-      else this.#nodes.set(node.id, node);
+    for (let at = this.#markLength; at < this.#queue.length; at++) {
+      const node = this.#queue[at];
+      if (node?.alive) this.#nodes.delete(node.id);
+    }
+    for (const node of this.#killed) {
+      node.alive = true;
+      this.#nodes.set(node.id, node);
     }
     this.#queue.length = this.#markLength;
     this.#head = this.#markHead;
-    this.#changes = [];
+    this.#killed = [];
   }
 }

@@ -5,7 +5,7 @@
  *                ▲                                                                     │
  *                └──────────── roll back, claim again ◄── fenced, or outcome unknown ◄─┘
  *
- * A chunk is what has arrived, at most 500 records: large under load, one record when idle, with no timer in between.
+ * A chunk is what has arrived, at most 1,000 records: large under load, one record when idle, with no timer in between.
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition, OwnOptions } from '../ports/event-log.ts';
@@ -94,7 +94,7 @@ export interface SubscriberSummary {
   readonly hashes: () => readonly { readonly name: string; readonly hash: string }[];
 }
 
-export const CHUNK_RECORDS = 500;
+export const CHUNK_RECORDS = 1000;
 const SNAPSHOT_EVERY_KIB = 16_384;
 /** How long a stop waits for a snapshot that was begun, ms. */
 const FINISH_MS = 3000;

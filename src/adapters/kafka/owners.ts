@@ -28,7 +28,6 @@ import {
 import { closeNow, createCluster, type Cluster, type KafkaSettings } from './driver.ts';
 import { toLogError } from './errors.ts';
 import { GroupMember } from './group.ts';
-import { tolerant } from './metadata.ts';
 import { SourceReader } from './source-reader.ts';
 import { TransactionalProducer } from './transaction.ts';
 
@@ -41,7 +40,7 @@ export interface OwnersOptions {
 }
 
 /** Members learn of a rebalance by a heartbeat: so long a join of another one takes, ms. */
-const HEARTBEAT_MS = 300;
+const HEARTBEAT_MS = 500;
 /** Pause before a join that the group overtook is repeated, ms. */
 const REJOIN_MS = 50;
 const REBALANCE_TIMEOUT_MS = 30_000;
@@ -165,8 +164,8 @@ class KafkaMembership implements Membership {
     this.partitions = partitions;
     this.#kafka = kafka;
     this.#own = own;
-    this.#groupCluster = tolerant(createCluster(kafka.settings, CLUSTER));
-    this.#sourceCluster = tolerant(createCluster(kafka.settings, CLUSTER));
+    this.#groupCluster = createCluster(kafka.settings, CLUSTER);
+    this.#sourceCluster = createCluster(kafka.settings, CLUSTER);
     this.#member = new GroupMember(this.#groupCluster, {
       group: own.group,
       topic: own.topic,
@@ -344,7 +343,7 @@ class KafkaMembership implements Membership {
 
   async #claim(partition: number): Promise<Claim> {
     const { group, topic, fenceTopic, transactionalId = `${group}.fold` } = this.#own;
-    const cluster = tolerant(createCluster(this.#kafka.settings, CLUSTER));
+    const cluster = createCluster(this.#kafka.settings, CLUSTER);
     const given = new AbortController();
     const limitMs = this.#kafka.sessionTimeoutMs * CLAIM_PART;
     const timer = setTimeout(() => {

@@ -24,10 +24,15 @@ const MOST_FIXED_BYTES = 64;
 /** Texts up to here are copied unit by unit, which beats a call into the runtime. */
 const SHORT = 48;
 
+type Headers = NonNullable<NewRecord['headers']>;
+
 /** Writes batches into a buffer that grows and is used again. */
 export class BatchWriter {
   #buffer = Buffer.allocUnsafe(1 << 16);
   #at = 0;
+  /** Headers of the record before, and where each of them ends in the buffer, the first entry being where they begin. */
+  #headersBefore: Headers = [];
+  readonly #headerEnds: number[] = [];
 
   /**
    * One uncompressed batch.
@@ -44,6 +49,7 @@ export class BatchWriter {
     const first = records[0]?.timestamp ?? now;
     let latest = first;
     this.#at = HEADER_BYTES;
+    this.#headersBefore = [];
     for (const [index, record] of records.entries()) {
       const timestamp = record.timestamp ?? now;
       if (timestamp > latest) latest = timestamp;
@@ -81,21 +87,46 @@ export class BatchWriter {
     this.#varint(offsetDelta);
     this.#field(key);
     this.#field(value);
-    this.#reserve(MOST_FIXED_BYTES);
-    this.#varint(headers === undefined ? 0 : headers.length);
-    if (headers !== undefined) {
-      for (const [name, of] of headers) {
-        this.#field(name);
-        this.#field(of);
-      }
-    }
+    this.#headers(headers ?? []);
     const size = this.#at - start - 2;
     const sizeBytes = varintSize(size);
-    if (sizeBytes !== 2) this.#move(start + 2, sizeBytes - 2);
+    if (sizeBytes !== 2) {
+      this.#move(start + 2, sizeBytes - 2);
+      this.#headersBefore = [];
+    }
     const end = this.#at;
     this.#at = start;
     this.#varint(size);
     this.#at = end;
+  }
+
+  /** Leading headers that are the same objects as those of the record before are copied from there. */
+  #headers(headers: Headers): void {
+    this.#reserve(MOST_FIXED_BYTES);
+    this.#varint(headers.length);
+    const before = this.#headersBefore;
+    const ends = this.#headerEnds;
+    let same = 0;
+    while (same < headers.length && same < before.length && headers[same] === before[same])
+      same += 1;
+    const [from = 0] = ends;
+    const begin = this.#at;
+    ends[0] = begin;
+    if (same > 0) {
+      const size = (ends[same] ?? from) - from;
+      this.#reserve(size);
+      this.#buffer.copyWithin(begin, from, from + size);
+      for (let at = 1; at <= same; at++) ends[at] = (ends[at] ?? 0) + begin - from;
+      this.#at = begin + size;
+    }
+    for (let at = same; at < headers.length; at++) {
+      const header = headers[at];
+      if (header === undefined) continue;
+      this.#field(header[0]);
+      this.#field(header[1]);
+      ends[at + 1] = this.#at;
+    }
+    this.#headersBefore = headers;
   }
 
   #field(value: string | Uint8Array | null): void {

@@ -10,13 +10,13 @@ import { answered, type Cluster } from './driver.ts';
 import { toLogError } from './errors.ts';
 import { fetchPartitions, type Fetched } from './fetch.ts';
 
-/** Longest poll, ms: also how long a partition that has just been claimed may have to wait for its first fetch. */
-const POLL_MS = 250;
+/** Polls, ms: each that brings nothing makes the next longer. The most is also how long a new partition may wait for its first fetch. */
+const POLL_MS = { first: 100, factor: 2, most: 500 };
 /** Longest poll while some partition has enough and is left out of it, ms. */
 const SHORT_POLL_MS = 20;
-/** What is kept ahead of a handler. */
-const MOST_AHEAD_BYTES = 4 << 20;
-const MOST_FETCH_BYTES = 1 << 20;
+/** What is kept ahead of a handler: a few chunks. More would grow old there, and cost more to collect than it saves. */
+const MOST_AHEAD_BYTES = 1 << 20;
+const MOST_FETCH_BYTES = 1 << 19;
 /** Of a record or a header besides its bytes. */
 const RECORD_BYTES = 250;
 /** Pause where answers come at once and hold nothing, ms. */
@@ -60,6 +60,8 @@ export class SourceReader {
   readonly #closing = new AbortController();
   #wake = new AbortController();
   #running: Promise<void> | undefined;
+  /** Of the next poll, ms. */
+  #pollMs: number = POLL_MS.first;
 
   /** @param cluster of this reader alone: a poll holds its connection */
   constructor(cluster: Cluster, topic: string) {
@@ -136,6 +138,7 @@ export class SourceReader {
     lane.bytes = 0;
     lane.failure = undefined;
     lane.version += 1;
+    this.#pollMs = POLL_MS.first;
     this.#wake.abort();
   }
 
@@ -145,15 +148,14 @@ export class SourceReader {
       const lanes = [...this.#lanes.values()];
       const hungry = lanes.filter(({ bytes }) => bytes < MOST_AHEAD_BYTES);
       if (hungry.length === 0) {
-        await this.#sleep(lanes.length === 0 ? POLL_MS : SHORT_POLL_MS / 4);
+        await this.#sleep(lanes.length === 0 ? POLL_MS.most : SHORT_POLL_MS / 4);
         continue;
       }
       const versions = hungry.map(({ version }) => version);
       const asked = performance.now();
-      const answers = await this.#fetch(
-        hungry,
-        hungry.length < lanes.length ? SHORT_POLL_MS : POLL_MS,
-      );
+      const pollMs = hungry.length < lanes.length ? SHORT_POLL_MS : this.#pollMs;
+      this.#pollMs = Math.min(this.#pollMs * POLL_MS.factor, POLL_MS.most);
+      const answers = await this.#fetch(hungry, pollMs);
       let failed = false;
       let moved = false;
       for (const [index, lane] of hungry.entries()) {
@@ -164,9 +166,11 @@ export class SourceReader {
         this.#put(lane, answer);
         moved ||= lane.next !== before;
       }
+      if (moved) this.#pollMs = POLL_MS.first;
       if (failed) await this.#sleep(AGAIN_MS);
       // An end before what was asked for is answered without waiting.
-      else if (!moved && performance.now() - asked < POLL_MS / 2) await this.#sleep(NOTHING_MS);
+      else if (!moved && performance.now() - asked < POLL_MS.first / 2)
+        await this.#sleep(NOTHING_MS);
     }
   }
 

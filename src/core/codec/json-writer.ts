@@ -5,6 +5,9 @@
 const FIRST_BLOCK = 2048;
 const LARGEST_BLOCK = 1 << 18;
 const encoder = new TextEncoder();
+/** Integers below have at most so many digits, and are exact. */
+const SAFE_DIGITS = 1e15;
+const MOST_DIGITS = 15;
 
 /** Bytes of a piece of JSON that never changes. */
 export function jsonBytes(text: string): Uint8Array {
@@ -36,7 +39,23 @@ export class JsonWriter {
 
   /** A finite number, as JSON.stringify writes it. */
   number(value: number): void {
-    this.ascii(String(value));
+    if (Number.isInteger(value) && value >= 0 && value < SAFE_DIGITS) this.#digits(value);
+    else this.ascii(String(value));
+  }
+
+  /** Counts and offsets, without a string between. */
+  #digits(value: number): void {
+    this.#reserve(MOST_DIGITS);
+    const block = this.#block;
+    let size = 1;
+    for (let limit = 10; value >= limit; limit *= 10) size += 1;
+    let rest = value;
+    for (let at = this.#at + size - 1; at >= this.#at; at--) {
+      const tens = Math.floor(rest / 10);
+      block[at] = 0x30 + rest - tens * 10;
+      rest = tens;
+    }
+    this.#at += size;
   }
 
   /** A JSON string with its quotes, as JSON.stringify writes it. */

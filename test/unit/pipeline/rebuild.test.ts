@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
-import { MemoryStore } from '../../../src/adapters/memory/store.ts';
+import type { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { ValenceError } from '../../../src/errors.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
 import { FOLD_DEFAULTS, type FoldOptions } from '../../../src/pipeline/fold.ts';
@@ -10,12 +10,14 @@ import { runSubscriber, subscriberGroup } from '../../../src/pipeline/subscriber
 import { verify } from '../../../src/pipeline/verify.ts';
 import { topicSpecs } from '../../../src/ports/topic-specs.ts';
 import {
-  anyValue,
+  anyValues,
   DECLARED,
   diceOf,
   jsonOf,
   MODELS,
+  newPipeline,
   PIPELINE,
+  type Pipeline,
   tamper,
   TOPICS,
 } from '../../support/wandering-run.ts';
@@ -30,24 +32,13 @@ const FOLD: FoldOptions = {
   classes: new ClassRules({ declared: DECLARED }),
 };
 
-interface Pipeline {
-  readonly store: MemoryStore;
-  readonly log: MemoryEventLog;
-}
-
-async function newPipeline(partitions: number): Promise<Pipeline> {
-  const store = new MemoryStore();
-  const log = new MemoryEventLog(store);
-  await log.ensureTopics(topicSpecs(TOPICS, partitions));
-  return { store, log };
-}
-
 async function publish({ log }: Pipeline, count: number, from = 0): Promise<void> {
-  const dice = diceOf(from + 1);
-  const records = Array.from({ length: count }, (_, i) => anyValue(dice, from + i));
   await log.append(
     TOPICS.source,
-    records.map((record, i) => ({ ...record, timestamp: NOW + from + i })),
+    anyValues(diceOf(from + 1), count, from).map((record, i) => ({
+      ...record,
+      timestamp: NOW + from + i,
+    })),
   );
 }
 
@@ -242,7 +233,7 @@ describe('a rebuild that is broken off', () => {
       const broken = await newPipeline(1);
       const to = { log: broken.log, pipeline: PIPELINE, topics: TOPICS };
       await importModel({ ...to, name: 'champion', snapshot });
-      await publish(broken, 1200, 40);
+      await publish(broken, 2400, 40);
       await subscribe(broken);
       const before = await load(broken);
       const log = failing(broken.store, transactions);
@@ -252,8 +243,8 @@ describe('a rebuild that is broken off', () => {
         await expect(subscribe(broken)).rejects.toMatchObject({
           code: expect.stringMatching(/^(?:POSITION_AHEAD|MODEL_LOST)$/),
         });
-      expect(await broken.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([1200]);
-      expect(await rebuild(broken)).toMatchObject({ records: 1200, hash: before.hash });
+      expect(await broken.log.committed(subscriberGroup(PIPELINE), TOPICS.source)).toEqual([2400]);
+      expect(await rebuild(broken)).toMatchObject({ records: 2400, hash: before.hash });
       expect(await load(broken)).toEqual(before);
     },
     20_000,

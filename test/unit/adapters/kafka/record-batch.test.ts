@@ -113,6 +113,32 @@ describe('BatchWriter', () => {
     );
   });
 
+  test('headers that records share give the bytes of headers of their own, whatever the sizes between', () => {
+    const pool = ['one', 'two-longer', '', 'üñí', 'x'.repeat(70)].map(
+      (value, at): readonly [string, string] => [`h${at}`, value],
+    );
+    const entry = fc.record({
+      key: fc.constant('k'),
+      // One, two and three bytes tell the size of the record.
+      value: fc.constantFrom('', 'v'.repeat(60), 'v'.repeat(9000)),
+      shared: fc.array(fc.nat({ max: pool.length - 1 }), { maxLength: 5 }),
+    });
+    const writer = new BatchWriter();
+    fc.assert(
+      fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), (entries) => {
+        const records = entries.map(({ shared, ...rest }) => ({
+          ...rest,
+          headers: shared.map((at) => pool[at]!),
+        }));
+        const apart = records.map(({ headers, ...rest }) => ({
+          ...rest,
+          headers: headers.map(([name, value]): readonly [string, string] => [name, value]),
+        }));
+        expect(writer.write(records, 5, nobody)).toEqual(new BatchWriter().write(apart, 5, nobody));
+      }),
+    );
+  });
+
   test('a batch of nobody is neither transactional nor in a sequence', async () => {
     const batch = new BatchWriter().write([{ key: null, value: 'x' }], 5, nobody);
     expect(batch).toHaveLength(61 + 8);

@@ -23,6 +23,22 @@ describe('JsonWriter', () => {
     );
   });
 
+  test('writes whole numbers digit by digit as JSON.stringify does', () => {
+    const edges = Array.from({ length: 17 }, (_, power) => 10 ** power).flatMap((power) => [
+      power - 1,
+      power,
+      power + 1,
+      -power,
+    ]);
+    const writer = new JsonWriter();
+    const check = (number: number): void => {
+      writer.number(number);
+      expect(text(writer.finish())).toBe(JSON.stringify(number));
+    };
+    for (const number of edges) check(number);
+    fc.assert(fc.property(fc.maxSafeNat(), check));
+  });
+
   test('what it gave stays as it was, however much is written after', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 3000 }), { maxLength: 60 }), (strings) => {
