@@ -68,8 +68,14 @@ export class ResultRecords {
   readonly #json = new JsonWriter();
   /** Headers that are the same on every record of a type. */
   readonly #headers: Readonly<Record<ResultType, TypeHeaders>>;
-  /** Ends of event ids. Bounded: types times models. */
-  readonly #suffixes = new Map<string, string>();
+  /** Ends of event ids by model. Bounded: the models of a pipeline. */
+  readonly #suffixes: Readonly<Record<ResultType, Map<string, string>>> = {
+    prediction: new Map(),
+    outcome: new Map(),
+    metrics: new Map(),
+    drift: new Map(),
+    alert: new Map(),
+  };
   /** Class and model names as JSON. Bounded: both are closed sets. */
   readonly #names = new Map<string, Uint8Array>();
 
@@ -280,11 +286,11 @@ export class ResultRecords {
   #eventSuffix(type: ResultType, model: string): string {
     // Alerts are few, and their rules come with the model's name.
     if (type === 'alert') return `/alert/${model}`;
-    const key = type + model;
-    let suffix = this.#suffixes.get(key);
+    const suffixes = this.#suffixes[type];
+    let suffix = suffixes.get(model);
     if (suffix === undefined) {
       suffix = `/${type}/${model}`;
-      this.#suffixes.set(key, suffix);
+      suffixes.set(model, suffix);
     }
     return suffix;
   }

@@ -368,9 +368,13 @@ function rounds(all: readonly Batches[]): readonly (readonly Lane[])[] {
 }
 
 /** At least what the record takes in a batch, for texts of ASCII; three bytes a unit at most otherwise. */
-function roughBytes({ key, value, headers = [] }: NewRecord): number {
+function roughBytes({ key, value, headers }: NewRecord): number {
   let bytes = 32 + lengthOf(key) + lengthOf(value);
-  for (const [name, of] of headers) bytes += 6 + name.length + lengthOf(of);
+  if (headers === undefined) return bytes;
+  for (let at = 0; at < headers.length; at++) {
+    const header = headers[at];
+    if (header !== undefined) bytes += 6 + header[0].length + lengthOf(header[1]);
+  }
   return bytes;
 }
 
