@@ -4,7 +4,8 @@
  *
  *   mixed frames    network/connection.js: half an answer survives a reconnect, two sockets feed one buffer, a late event of the old
  *                   socket ends the new one. The process then dies of a RangeError, or a client is silent for ever.
- *   idle spin       network/requestQueue: a timer of 1 ms follows the other on every idle connection.
+ *   idle spin       network/requestQueue: a timer of 1 ms follows the other on every idle connection, another one of 100 ms besides.
+ *   wall clock      network/requestQueue: a request whose answer is lost waits as long as the clock of the machine was set back.
  *
  * What the driver does wrong in reading (aborted records delivered, empty batches never passed, no bound on what a batch unpacks to,
  * no checksums) needs no repair here: its fetcher and decoder are not used, see batch-reader.ts.
@@ -14,6 +15,9 @@ import type { Socket } from 'node:net';
 import { ValenceError } from '../../errors.ts';
 
 export const DRIVER_VERSION = '2.2.4';
+
+/** How often requests are looked at for their time-out, ms. */
+const LOOK_MS = 1000;
 
 /** What the repairs need of a Connection. */
 export interface PatchedConnection {
@@ -30,6 +34,21 @@ interface PatchedQueue {
   readonly throttledUntil: number;
 }
 
+interface PatchedRequest {
+  /** ms */
+  readonly requestTimeout: number;
+  timeoutRequest(): void;
+}
+
+interface TimedQueue {
+  readonly inflight: ReadonlyMap<number, PatchedRequest>;
+  readonly enforceRequestTimeout: boolean;
+  requestTimeoutIntervalId: NodeJS.Timeout;
+  isConnected(): boolean;
+  /** Ends the timer. */
+  destroy(): void;
+}
+
 interface ClassOf<T> {
   readonly prototype: T;
 }
@@ -41,6 +60,7 @@ export type Load = (path: string) => unknown;
 const EXPECTED = {
   'Connection.connect': 'f62881754acb28b9',
   'RequestQueue.scheduleCheckPendingRequests': '04347ea969c6f2e3',
+  'RequestQueue.scheduleRequestTimeoutCheck': '4fa2b60aa0fe28a4',
 } as const;
 
 /**
@@ -53,18 +73,24 @@ export function installPatches(load: Load): void {
   const connection = classOf<{ connect: (this: PatchedConnection) => Promise<boolean> }>(
     load('kafkajs/src/network/connection'),
   );
-  const queue = classOf<{ scheduleCheckPendingRequests: (this: PatchedQueue) => void }>(
-    load('kafkajs/src/network/requestQueue'),
-  );
+  const queue = classOf<{
+    scheduleCheckPendingRequests: (this: PatchedQueue) => void;
+    scheduleRequestTimeoutCheck: (this: TimedQueue) => void;
+  }>(load('kafkajs/src/network/requestQueue'));
   checkText('Connection.connect', connection.prototype.connect);
   checkText(
     'RequestQueue.scheduleCheckPendingRequests',
     queue.prototype.scheduleCheckPendingRequests,
   );
+  checkText(
+    'RequestQueue.scheduleRequestTimeoutCheck',
+    queue.prototype.scheduleRequestTimeoutCheck,
+  );
   connection.prototype.connect = connectOnce(connection.prototype.connect);
   queue.prototype.scheduleCheckPendingRequests = scheduleWhenNeeded(
     queue.prototype.scheduleCheckPendingRequests,
   );
+  queue.prototype.scheduleRequestTimeoutCheck = timeOutSteadily();
 }
 
 /** One connect at a time, beginning with an empty frame, and deaf to sockets that were given up. */
@@ -122,6 +148,24 @@ export function scheduleWhenNeeded(
   return function scheduleCheckPendingRequests() {
     if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return;
     stock.call(this);
+  };
+}
+
+/** By the steady clock, which begins when a request is first seen; so a time-out comes up to two looks late. */
+export function timeOutSteadily(): (this: TimedQueue) => void {
+  const since = new WeakMap<PatchedRequest, number>();
+  return function scheduleRequestTimeoutCheck() {
+    if (!this.enforceRequestTimeout) return;
+    this.destroy();
+    this.requestTimeoutIntervalId = setInterval(() => {
+      const now = performance.now();
+      for (const request of this.inflight.values()) {
+        const first = since.get(request);
+        if (first === undefined) since.set(request, now);
+        else if (now - first > request.requestTimeout) request.timeoutRequest();
+      }
+      if (!this.isConnected()) this.destroy();
+    }, LOOK_MS);
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type Load,
   type PatchedConnection,
   scheduleWhenNeeded,
+  timeOutSteadily,
 } from '../../../../src/adapters/kafka/patches.ts';
 
 const load = createRequire(import.meta.url);
@@ -40,6 +41,21 @@ const ConnectionClass = load('kafkajs/src/network/connection') as new (
 const stockConnect = (ConnectionClass.prototype as { connect: Connect }).connect;
 const silent = { error: () => undefined, debug: () => undefined, warn: () => undefined };
 const logger = { ...silent, namespace: () => silent };
+
+interface Queue {
+  pending: unknown[];
+  throttledUntil: number;
+  inflight: ReadonlyMap<number, unknown>;
+  isConnected(): boolean;
+  scheduleCheckPendingRequests: (this: Queue) => void;
+  scheduleRequestTimeoutCheck: (this: Queue) => void;
+  destroy(): void;
+}
+type PatchedSchedule = Parameters<typeof scheduleWhenNeeded>[0];
+const QueueClass = load('kafkajs/src/network/requestQueue') as {
+  new (settings: Record<string, unknown>): Queue;
+  readonly prototype: Queue;
+};
 
 /** A connection with sockets that the test holds. */
 function connectionWith(connect: Connect) {
@@ -168,17 +184,7 @@ describe('a late event of a socket that was given up', () => {
 });
 
 describe('the timer of an idle connection', () => {
-  interface Queue {
-    pending: unknown[];
-    throttledUntil: number;
-    scheduleCheckPendingRequests(): void;
-  }
-  type PatchedSchedule = Parameters<typeof scheduleWhenNeeded>[0];
-  const QueueClass = load('kafkajs/src/network/requestQueue') as new (
-    settings: Record<string, unknown>,
-  ) => Queue;
-  const stock = (QueueClass.prototype as { scheduleCheckPendingRequests: PatchedSchedule })
-    .scheduleCheckPendingRequests;
+  const stock = QueueClass.prototype.scheduleCheckPendingRequests as PatchedSchedule;
   beforeEach(() => void jest.useFakeTimers());
   afterEach(() => void jest.useRealTimers());
 
@@ -206,6 +212,61 @@ describe('the timer of an idle connection', () => {
   test('is armed while the broker asks for a pause', () => {
     const throttled = (queue: Queue) => void (queue.throttledUntil = Date.now() + 500);
     expect(timersOf(scheduleWhenNeeded(stock), throttled)).toBe(1);
+  });
+});
+
+describe('the time-out of a request whose answer is lost', () => {
+  const stock = QueueClass.prototype.scheduleRequestTimeoutCheck;
+  const TIMEOUT_MS = 5000;
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => void jest.useRealTimers());
+
+  /** Looks in 30 s, and the second at which the request was given up; the wall clock is set back an hour after the first. */
+  function lost(schedule: (this: Queue) => void): { looks: number; givenUpAt: number | undefined } {
+    const queue = new QueueClass({ logger, requestTimeout: 30_000, enforceRequestTimeout: true });
+    let looks = 0;
+    let givenUpAt: number | undefined;
+    const inflight = new Map([
+      [
+        1,
+        {
+          requestTimeout: TIMEOUT_MS,
+          sentAt: Date.now(),
+          timeoutRequest: () => (givenUpAt ??= second),
+        },
+      ],
+    ]);
+    queue.isConnected = () => {
+      looks += 1;
+      return true;
+    };
+    queue.inflight = inflight;
+    let second = 0;
+    schedule.call(queue);
+    while (second < 30) {
+      second += 1;
+      jest.advanceTimersByTime(1000);
+      if (second === 1) jest.setSystemTime(Date.now() - 3_600_000);
+    }
+    queue.destroy();
+    return { looks, givenUpAt };
+  }
+
+  test('does not depend on the wall clock, and costs one look a second', () => {
+    const { looks, givenUpAt } = lost(timeOutSteadily() as (this: unknown) => void);
+    expect(looks).toBe(30);
+    expect(givenUpAt).toBeGreaterThanOrEqual(6);
+    expect(givenUpAt).toBeLessThanOrEqual(7);
+  });
+
+  test('never comes in the driver as it is, which looks ten times a second', () => {
+    expect(lost(stock)).toEqual({ looks: 300, givenUpAt: undefined });
+  });
+
+  test('is left out where it is not asked for', () => {
+    const queue = new QueueClass({ logger, requestTimeout: 1000, enforceRequestTimeout: false });
+    (timeOutSteadily() as (this: unknown) => void).call(queue);
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
 
