@@ -239,7 +239,7 @@ class Rebuild {
       lane.batch = batch.records.filter(({ offset }) => offset < lane.to);
       if (lane.batch.length > 0) return;
       // Nothing that has an offset below the position is left.
-      if (batch.records.length > 0 || batch.next <= lane.next) lane.next = lane.to;
+      if (batch.records.length > 0 || batch.end <= lane.next) lane.next = lane.to;
       else lane.next = batch.next;
     }
   }

@@ -332,7 +332,7 @@ class Subscriber {
         if (!this.#isStopped(owned)) await taker.step();
         if (batch.records.length > 0) {
           idle = false;
-        } else if (!idle && !taker.isBusy && !this.#isStopped(owned)) {
+        } else if (!idle && !taker.isBusy && batch.next >= batch.end && !this.#isStopped(owned)) {
           idle = true;
           await reportIdle(owned, fold);
           this.#options.onEvent?.({ type: 'idle', partition, position, end: batch.end });

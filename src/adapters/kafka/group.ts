@@ -77,8 +77,10 @@ export class GroupMember {
     declined: readonly number[],
   ): Promise<readonly number[] | undefined> {
     const { group, topic, partitions, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options;
+    // The broker holds the answer until the others have joined too, or their time is up.
+    const lateMs = sessionTimeoutMs + rebalanceTimeoutMs;
     try {
-      const joined = await this.#ask((broker) =>
+      const joined = await this.#ask(lateMs, (broker) =>
         broker.joinGroup({
           groupId: group,
           memberId: this.#memberId,
@@ -103,7 +105,7 @@ export class GroupMember {
       );
       const shares =
         joined.leaderId === joined.memberId ? [...assignPartitions(partitions, states)] : [];
-      const synced = await this.#ask((broker) =>
+      const synced = await this.#ask(lateMs, (broker) =>
         broker.syncGroup({
           groupId: group,
           generationId: this.#generation,
@@ -135,7 +137,8 @@ export class GroupMember {
   async heartbeat(): Promise<GroupState> {
     const { group } = this.#options;
     try {
-      await this.#ask((broker) =>
+      // Without an answer for a session the member counts as gone.
+      await this.#ask(this.#options.sessionTimeoutMs, (broker) =>
         broker.heartbeat({
           groupId: group,
           groupGenerationId: this.#generation,
@@ -158,7 +161,9 @@ export class GroupMember {
     this.#memberId = '';
     this.#generation = -1;
     try {
-      await this.#ask((broker) => broker.leaveGroup({ groupId: this.#options.group, memberId }));
+      await this.#ask(this.#options.sessionTimeoutMs, (broker) =>
+        broker.leaveGroup({ groupId: this.#options.group, memberId }),
+      );
     } catch (error) {
       throw toLogError(error, `leaving group ${this.#options.group}`);
     }
@@ -172,14 +177,17 @@ export class GroupMember {
     return EXPELLED.has(type) ? 'expelled' : undefined;
   }
 
-  /** Any error that is no answer of the group means that the coordinator is looked for again the next time. */
-  async #ask<T>(question: (broker: Broker) => Promise<T>): Promise<T> {
+  /**
+   * Any error that is no answer of the group means that the coordinator is looked for again the next time.
+   *
+   * @param lateMs after which the answer counts as lost
+   */
+  async #ask<T>(lateMs: number, question: (broker: Broker) => Promise<T>): Promise<T> {
     try {
       this.#coordinator ??= await this.#findCoordinator();
       const nodeId = this.#coordinator;
       const asked = this.#cluster.findBroker({ nodeId }).then(question);
-      const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options;
-      return await answered(this.#cluster, sessionTimeoutMs + rebalanceTimeoutMs, asked);
+      return await answered(this.#cluster, lateMs, asked);
     } catch (error) {
       if (this.#stateOf(error) === undefined) this.#coordinator = undefined;
       const type = isKafkaError(error) ? error.type : undefined;

@@ -43,7 +43,8 @@ export interface OwnersOptions {
 const HEARTBEAT_MS = 500;
 /** Pause before a join that the group overtook is repeated, ms. */
 const REJOIN_MS = 50;
-const REBALANCE_TIMEOUT_MS = 30_000;
+/** How long a join waits for members that do not answer, ms: with a session's time-out less than what ends a worker as stalled. */
+const REBALANCE_TIMEOUT_MS = 15_000;
 /** A claim that takes longer than this part of a session is given up and tried again: heartbeats wait for it. */
 const CLAIM_PART = 0.6;
 /** Beats come again and again: none of them waits long for a broker that is away. */

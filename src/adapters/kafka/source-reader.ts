@@ -16,7 +16,8 @@ const POLL_MS = { first: 100, factor: 2, most: 500 };
 const SHORT_POLL_MS = 20;
 /** What is kept ahead of a handler: a few chunks. More would grow old there, and cost more to collect than it saves. */
 const MOST_AHEAD_BYTES = 1 << 20;
-const MOST_FETCH_BYTES = 1 << 19;
+/** Above a broker's usual limit of a batch, 1,048,588: of the partitions of an answer only the first gets a batch beyond its limit. */
+const MOST_FETCH_BYTES = (1 << 20) + 4096;
 /** Of a record or a header besides its bytes. */
 const RECORD_BYTES = 250;
 /** Pause where answers come at once and hold nothing, ms. */
@@ -42,8 +43,10 @@ interface Lane {
   buffer: LogRecord[];
   used: number;
   bytes: number;
-  /** Answers since the last jump. */
+  /** Answers since the last jump, without those that left it out. */
   answers: number;
+  /** The last answer had no room for it (KIP-74): it is asked for alone. */
+  leftOut: boolean;
   failure: ValenceError | undefined;
   /** Since when the broker says that there is no such partition, ms of performance.now(). */
   unknownSince: number | undefined;
@@ -62,6 +65,8 @@ export class SourceReader {
   #running: Promise<void> | undefined;
   /** Of the next poll, ms. */
   #pollMs: number = POLL_MS.first;
+  /** Somebody has asked for what is there at once, since the last poll began. */
+  #isHurried = false;
 
   /** @param cluster of this reader alone: a poll holds its connection */
   constructor(cluster: Cluster, topic: string) {
@@ -81,6 +86,7 @@ export class SourceReader {
     });
     if (isEmpty(lane)) {
       const asked = lane.answers;
+      if (waitMs <= 0) this.#isHurried = true;
       await this.#until(
         lane,
         () => !isEmpty(lane) || (waitMs <= 0 && lane.answers > asked),
@@ -118,6 +124,7 @@ export class SourceReader {
         used: 0,
         bytes: 0,
         answers: 0,
+        leftOut: false,
         failure: undefined,
         unknownSince: undefined,
         version: 0,
@@ -136,6 +143,7 @@ export class SourceReader {
     lane.buffer = [];
     lane.used = 0;
     lane.bytes = 0;
+    lane.leftOut = false;
     lane.failure = undefined;
     lane.version += 1;
     this.#pollMs = POLL_MS.first;
@@ -146,14 +154,18 @@ export class SourceReader {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const lanes = [...this.#lanes.values()];
-      const hungry = lanes.filter(({ bytes }) => bytes < MOST_AHEAD_BYTES);
+      const leftOut = lanes.find((lane) => lane.leftOut);
+      const hungry =
+        leftOut === undefined ? lanes.filter(({ bytes }) => bytes < MOST_AHEAD_BYTES) : [leftOut];
       if (hungry.length === 0) {
         await this.#sleep(lanes.length === 0 ? POLL_MS.most : SHORT_POLL_MS / 4);
         continue;
       }
       const versions = hungry.map(({ version }) => version);
       const asked = performance.now();
-      const pollMs = hungry.length < lanes.length ? SHORT_POLL_MS : this.#pollMs;
+      const isShort = this.#isHurried || hungry.length < lanes.length;
+      const pollMs = isShort ? SHORT_POLL_MS : this.#pollMs;
+      this.#isHurried = false;
       this.#pollMs = Math.min(this.#pollMs * POLL_MS.factor, POLL_MS.most);
       const answers = await this.#fetch(hungry, pollMs);
       let failed = false;
@@ -163,7 +175,7 @@ export class SourceReader {
         if (answer === undefined || lane.version !== versions[index]) continue;
         failed ||= isValenceError(answer);
         const before = lane.next;
-        this.#put(lane, answer);
+        this.#put(lane, answer, hungry.length === 1);
         moved ||= lane.next !== before;
       }
       if (moved) this.#pollMs = POLL_MS.first;
@@ -197,7 +209,9 @@ export class SourceReader {
     }
   }
 
-  #put(lane: Lane, answer: Fetched | ValenceError): void {
+  /** @param isAlone nothing else was asked for with it */
+  #put(lane: Lane, answer: Fetched | ValenceError, isAlone: boolean): void {
+    lane.leftOut = false;
     if (isValenceError(answer)) {
       const now = performance.now();
       if (answer.code === 'NOT_FOUND' && now - (lane.unknownSince ??= now) < UNKNOWN_MS) return;
@@ -205,9 +219,10 @@ export class SourceReader {
     } else {
       lane.failure = undefined;
       lane.unknownSince = undefined;
+      lane.leftOut = !isAlone && answer.next === lane.next && answer.next < answer.end;
       lane.next = answer.next;
       lane.end = answer.end;
-      lane.answers += 1;
+      if (!lane.leftOut) lane.answers += 1;
       if (answer.records.length > 0) {
         lane.buffer = isEmpty(lane)
           ? [...answer.records]

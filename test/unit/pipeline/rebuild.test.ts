@@ -251,6 +251,27 @@ describe('a rebuild that is broken off', () => {
   );
 });
 
+test('a read that brings nothing before the end is no end', async () => {
+  const pipeline = await newPipeline(1);
+  await publish(pipeline, 60);
+  await subscribe(pipeline);
+  const before = await load(pipeline);
+  const log = new MemoryEventLog(pipeline.store);
+  const own = log.own.bind(log);
+  let empty = 2;
+  log.own = (options, handler) =>
+    own(options, (owned) =>
+      handler({
+        ...owned,
+        next: async (asked) => {
+          const batch = await owned.next(asked);
+          return empty-- > 0 ? { ...batch, records: [], next: asked.from } : batch;
+        },
+      }),
+    );
+  expect(await rebuild({ ...pipeline, log })).toMatchObject({ records: 60, hash: before.hash });
+});
+
 describe('a rebuild is refused', () => {
   test('while a subscriber is running', async () => {
     const running = await newPipeline(2);
