@@ -14,7 +14,7 @@ import {
 } from '../../src/adapters/kafka/driver.ts';
 import { until } from '../support/event-log-driver.ts';
 import { describeKafka } from '../support/kafka/describe.ts';
-import { API, Spy } from '../support/kafka/spy.ts';
+import { Spy } from '../support/kafka/spy.ts';
 import {
   createAdmin,
   createProducer,
@@ -262,33 +262,5 @@ describeKafka('the driver on a real broker', ({ brokers }) => {
     } finally {
       timers.mockRestore();
     }
-  });
-
-  test('a successor asks for the producer id again at once while the transaction before is ended', async () => {
-    const topic = await topicWith();
-    const left = await (await producer({ transactionalId: topic })).transaction();
-    await left.send({ topic, messages: [message('open')] });
-    const spy = new Spy();
-    // The broker itself answers «not yet» only while it writes the marker, too briefly to count on: its answer is altered.
-    const refused = spy.inject(API.InitProducerId, {
-      kind: 'alterAnswer',
-      alter: (body) => void body.writeInt16BE(51, 4),
-    });
-    const pauses = jest.spyOn(globalThis, 'setTimeout');
-    try {
-      const successor = await producer({ transactionalId: topic }, spy);
-      pauses.mockClear();
-      const transaction = await successor.transaction();
-      await transaction.send({ topic, messages: [message('next')] });
-      await transaction.commit();
-      expect(refused.hits).toBe(1);
-      expect(spy.sent(API.InitProducerId)).toBeGreaterThanOrEqual(2);
-      expect(pauses.mock.calls.some(([, ms]) => ms !== undefined && ms >= 8 && ms <= 12)).toBe(
-        true,
-      );
-    } finally {
-      pauses.mockRestore();
-    }
-    expect((await readAll(topic, 0)).ours).toEqual(['next']);
   });
 });
