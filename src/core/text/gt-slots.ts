@@ -1,0 +1,179 @@
+import type { DistinctIds } from './gt-distinct.ts';
+import { chainOf, extendChain, finishChain, GT_HASH_SEED, mixUnit } from './gt-hash.ts';
+import { isNegatorSlice } from './gt-negators.ts';
+import { NEGATED } from './gt-tokenizer.ts';
+import { SPACE, toUnits } from './term-spans.ts';
+
+/**
+ * The slots of one document as slices of one buffer, a space apart, so that an n-gram is a slice as well; and their hashes. A token
+ * comes in three steps: `begin`, its units with both chains, `close`.
+ *
+ *   units   good food NOT_bad …
+ *   chain   hash of the slot so far
+ *   pair    hash of the slot before, a space and the slot so far
+ */
+
+const MARK = toUnits(NEGATED);
+const MARK_MIXED = Int32Array.from(MARK, (unit) => mixUnit(unit));
+const MARKED_SEED = chainOf(NEGATED);
+const SPACE_MIXED = mixUnit(SPACE);
+/** Most units that a unit of the text turns into: `@a` to `NOT_<user> `, `a` to `NOT_a `. */
+const GROWTH = 6;
+
+export class GtSlots {
+  units = new Uint16Array(4096);
+  /** Units in use. */
+  used = 0;
+  /** Number of slots. */
+  count = 0;
+  starts = new Int32Array(512);
+  ends = new Int32Array(512);
+  /** Slots that stand before each slot without a break between: 0, 1, or 2 for more. */
+  joins = new Uint8Array(512);
+  /** Hash of the bigram that ends with each slot, where `joins` is not 0. */
+  bigrams = new Int32Array(512);
+  /** Chains of the token that was begun. */
+  chain = 0;
+  pair = 0;
+  readonly #negation: number;
+  readonly #unigrams: DistinctIds;
+  readonly #mask: number;
+  /** Tokens that a negator still marks. */
+  #reach = 0;
+  /** `joins` of the next slot. */
+  #joined = 0;
+  /** Chain of the last slot and a space. */
+  #previous = 0;
+
+  /**
+   * @param negation tokens that a negator marks
+   * @param unigrams takes the id of each slot
+   * @param mask bits of a hash that are the id
+   */
+  constructor(negation: number, unigrams: DistinctIds, mask: number) {
+    this.#negation = negation;
+    this.#unigrams = unigrams;
+    this.#mask = mask;
+  }
+
+  /** Begins a document of `length` code units. */
+  reset(length: number): void {
+    this.used = 0;
+    this.count = 0;
+    this.#reach = 0;
+    this.#joined = 0;
+    const units = (length + 1) * GROWTH;
+    if (units > this.units.length) this.units = new Uint16Array(units * 2);
+    if (length <= this.starts.length) return;
+    this.starts = new Int32Array(length * 2);
+    this.ends = new Int32Array(length * 2);
+    this.joins = new Uint8Array(length * 2);
+    this.bigrams = new Int32Array(length * 2);
+  }
+
+  /** A break between two clauses. */
+  break(): void {
+    this.#reach = 0;
+    this.#joined = 0;
+  }
+
+  /** Ends the reach of a negator. */
+  endReach(): void {
+    this.#reach = 0;
+  }
+
+  /** Begins a token, with its mark if it is in the reach of a negator. @returns where its first unit goes */
+  begin(): number {
+    let chain = GT_HASH_SEED;
+    let pair = this.#previous;
+    if (this.#reach > 0) {
+      chain = MARKED_SEED;
+      for (let at = 0; at < MARK.length; at++) {
+        this.units[this.used++] = MARK[at] ?? 0;
+        pair = extendChain(pair, MARK_MIXED[at] ?? 0);
+      }
+    }
+    this.chain = chain;
+    this.pair = pair;
+    return this.used;
+  }
+
+  /** Takes back the token begun at `start`. */
+  cancel(start: number): void {
+    this.used = this.#reach > 0 ? start - MARK.length : start;
+  }
+
+  /** Appends a unit to the token. */
+  push(unit: number): void {
+    const mixed = mixUnit(unit);
+    this.chain = extendChain(this.chain, mixed);
+    this.pair = extendChain(this.pair, mixed);
+    this.units[this.used++] = unit;
+  }
+
+  /** Appends the slice as a token. */
+  add(units: Uint16Array, start: number, end: number): void {
+    const first = this.begin();
+    for (let at = start; at < end; at++) this.push(units[at] ?? 0);
+    this.close(first);
+  }
+
+  /** Ends a token that cannot be a negator. */
+  close(start: number): void {
+    const isMarked = this.#reach > 0;
+    const first = isMarked ? start - MARK.length : start;
+    this.#append(first, finishChain(this.chain, this.used - first));
+    if (isMarked) this.#reach -= 1;
+  }
+
+  /** Ends a token that may be a negator. */
+  closeWord(start: number, hasApostrophe: boolean): void {
+    const isMarked = this.#reach > 0;
+    const first = isMarked ? start - MARK.length : start;
+    const hash = finishChain(this.chain, this.used - first);
+    const isNegator =
+      this.#negation > 0 && isNegatorSlice(this.units, start, this.used, hash, hasApostrophe);
+    if (!isNegator) {
+      this.#append(first, hash);
+      if (isMarked) this.#reach -= 1;
+      return;
+    }
+    if (isMarked) this.#unmark(start);
+    else this.#append(first, hash);
+    this.#reach = this.#negation;
+  }
+
+  /** Chain of the units from `start` to `end`. */
+  chainOf(start: number, end: number): number {
+    let chain = GT_HASH_SEED;
+    for (let at = start; at < end; at++) chain = extendChain(chain, mixUnit(this.units[at] ?? 0));
+    return chain;
+  }
+
+  /** Ends the token without the mark that it was begun with. */
+  #unmark(start: number): void {
+    const end = this.used;
+    this.#reach = 0;
+    this.used = start - MARK.length;
+    const first = this.begin();
+    for (let at = start; at < end; at++) this.push(this.units[at] ?? 0);
+    this.#append(first, finishChain(this.chain, this.used - first));
+  }
+
+  #append(start: number, hash: number): void {
+    const slot = this.count;
+    const joined = this.#joined;
+    const { used } = this;
+    this.starts[slot] = start;
+    this.ends[slot] = used;
+    this.joins[slot] = joined;
+    if (joined > 0)
+      this.bigrams[slot] = finishChain(this.pair, used - (this.starts[slot - 1] ?? 0));
+    this.#unigrams.add(hash & this.#mask, slot);
+    this.units[used] = SPACE;
+    this.used = used + 1;
+    this.count = slot + 1;
+    this.#joined = joined === 0 ? 1 : 2;
+    this.#previous = extendChain(this.chain, SPACE_MIXED);
+  }
+}
