@@ -1,0 +1,325 @@
+import type { Features } from '../text/features.ts';
+import type { ClassColumns } from './calibrator.ts';
+import { ClassCounts } from './class-counts.ts';
+import { SumsByFeature, type Addition, type CountUnit, type GtnbDelta } from './gtnb-delta.ts';
+import type { FirstSight, ModelSums } from './model.ts';
+
+/**
+ * The sums of GT-NB, and what of them is staged:
+ *
+ *   cells       [id x stride]   n(f,c) by column; in sixteenths df(f) stands before it
+ *   totals      [column]        T, sum of n over features
+ *   masses      [column]        D, weights of the documents
+ *   vocabulary                  V, features with df > 0
+ *
+ * Whole counts have the unit 1 and df is their sum. With discriminative frequencies or label weights a document adds a part of
+ * itself: the unit is a sixteenth, so sums stay integers and exact, and df is counted apart.
+ *
+ * Columns of declared classes come first, in their order. Other classes get the next ones as they are met; they are in the answer
+ * while they have a document, ordered by first sight, as in the River kinds.
+ *
+ * What is staged is a journal of documents, written in sequence; it is summed up by feature when it is taken.
+ */
+
+/** Sums at one moment; cells are in units, df stands in the cell before the first column where it is kept. */
+export interface GtnbSums extends Omit<ModelSums, 'cells'> {
+  readonly cells: Uint32Array;
+  readonly unit: CountUnit;
+  /** Cell of column 0 in a row. */
+  readonly base: 0 | 1;
+  /** By class: D, in units. */
+  readonly masses: readonly number[];
+}
+
+const FIRST_ROWS = 1024;
+const NO_FEATURES: Features = { length: 0, ids: new Int32Array(0), values: new Float64Array(0) };
+/** Numbers of the journal before a document's ids: column, amount, mass, number of ids. Amounts are negative to unlearn. */
+const HEAD = 4;
+
+export class GtnbCounts implements ClassColumns {
+  readonly unit: CountUnit;
+  readonly base: 0 | 1;
+  cells: Uint32Array<ArrayBuffer>;
+  stride: number;
+  /** Ids that `cells` has room for: an id of `rows` or more has no counts. */
+  rows: number;
+  totals: Float64Array<ArrayBuffer>;
+  masses: Float64Array<ArrayBuffer>;
+  vocabulary = 0;
+  /** Grows with every change. */
+  version = 0;
+  readonly labels: string[] = [];
+  readonly #declared: readonly string[];
+  readonly #columns = new Map<string, number>();
+  /** Documents and sights of the classes; it counts no features. */
+  readonly #classes = new ClassCounts();
+  #met: readonly string[] | undefined;
+  #order: readonly number[] = [];
+  #orderLabels: readonly string[] = [];
+  #journal: Int32Array<ArrayBuffer> | undefined;
+  #journaled = 0;
+  readonly #sums = new SumsByFeature();
+
+  /** @param rows ids that there is room for at first; it grows */
+  constructor(declared: readonly string[], unit: CountUnit, rows = FIRST_ROWS) {
+    this.unit = unit;
+    this.base = unit === 1 ? 0 : 1;
+    this.rows = rows;
+    this.stride = 2 ** Math.ceil(Math.log2(Math.max(2, declared.length + this.base)));
+    this.cells = new Uint32Array(rows * this.stride);
+    this.totals = new Float64Array(this.stride);
+    this.masses = new Float64Array(this.stride);
+    this.#declared = declared;
+    for (const label of declared) this.columnFor(label);
+  }
+
+  /** Documents learned, net of unlearned ones. */
+  get learned(): number {
+    return this.#classes.learned;
+  }
+
+  /** Columns in the order of the answer: declared classes, then others with a document. A new array when that changes. */
+  get order(): readonly number[] {
+    this.#sortClasses();
+    return this.#order;
+  }
+
+  /** Labels in the order of `order`. */
+  get classes(): readonly string[] {
+    this.#sortClasses();
+    return this.#orderLabels;
+  }
+
+  columnFor(label: string): number {
+    const known = this.#columns.get(label);
+    if (known !== undefined) return known;
+    const column = this.labels.push(label) - 1;
+    this.#columns.set(label, column);
+    if (this.base + column >= this.stride) this.#widen();
+    return column;
+  }
+
+  /** Documents of a class. */
+  documentsOf(label: string): number {
+    return this.#classes.documents[this.#classes.columnOf(label) ?? -1] ?? 0;
+  }
+
+  /** Present sight of a class; undefined: none. */
+  sightOf(label: string): FirstSight | undefined {
+    const column = this.#classes.columnOf(label);
+    return column === undefined ? undefined : this.#classes.sightOf(column);
+  }
+
+  /** Labels of the classes with a sight or a document, in the order of the answer. */
+  seen(): readonly string[] {
+    const seen = this.#classes.seen().map((column) => this.#classes.labels[column] ?? '');
+    return [
+      ...this.#declared.filter((label) => seen.includes(label)),
+      ...seen.filter((label) => !this.#declared.includes(label)),
+    ];
+  }
+
+  /** Count of a feature in a class, in units; 0 for an id without counts. */
+  count(id: number, column: number): number {
+    return id < this.rows ? (this.cells[id * this.stride + this.base + column] ?? 0) : 0;
+  }
+
+  /** Documents with a feature. */
+  frequency(id: number): number {
+    return id < this.rows ? this.#frequencyAt(id * this.stride) : 0;
+  }
+
+  learn(features: Features, label: string, sight: FirstSight, { amount, mass }: Addition): void {
+    this.#classes.learn(NO_FEATURES, label, sight);
+    this.#change(features, this.columnFor(label), amount, mass);
+  }
+
+  /** Takes a document out again; `amount` and `mass` as they were added. */
+  unlearn(features: Features, label: string, { amount, mass }: Addition): void {
+    this.#classes.unlearn(NO_FEATURES, label);
+    this.#change(features, this.columnFor(label), -amount, -mass);
+  }
+
+  stage(): void {
+    this.#classes.stage();
+    this.#journal ??= new Int32Array(4096);
+  }
+
+  takeDelta(): GtnbDelta {
+    const { classes } = this.#classes.takeDelta();
+    const journal = this.#journal ?? NO_FEATURES.ids;
+    const columns = classes.map(({ label }) => this.columnFor(label));
+    const sums = this.#sums;
+    sums.clear(columns.length + 1);
+    const masses = new Float64Array(columns.length);
+    const end = this.#journaled;
+    for (let at = 0; at < end;) {
+      const column = columns.indexOf(journal[at] ?? 0);
+      const amount = journal[at + 1] ?? 0;
+      masses[column] = (masses[column] ?? 0) + (journal[at + 2] ?? 0);
+      const last = at + HEAD + (journal[at + 3] ?? 0);
+      for (at += HEAD; at < last; at++) sums.add(journal[at] ?? 0, column, amount);
+    }
+    this.#journaled = 0;
+    const delta = sums.toDelta(classes, masses, this.unit);
+    this.#addSums(delta, columns, -1);
+    return delta;
+  }
+
+  apply(delta: GtnbDelta): void {
+    const { classes } = delta;
+    this.#classes.apply({ classes, ids: NO_FEATURES.ids, counts: NO_FEATURES.values });
+    const columns = classes.map(({ label }) => this.columnFor(label));
+    this.#addSums(delta, columns, 1);
+  }
+
+  /** Copies what there is: 32 MB for four million ids of two classes. */
+  sums(): GtnbSums {
+    return {
+      classes: this.labels.map((label) => ({
+        label,
+        documents: this.documentsOf(label),
+        firstSight: this.sightOf(label),
+      })),
+      masses: this.labels.map((_, column) => this.masses[column] ?? 0),
+      rows: this.rows,
+      cells: this.cells.slice(),
+      stride: this.stride,
+      unit: this.unit,
+      base: this.base,
+    };
+  }
+
+  #change(features: Features, column: number, amount: number, mass: number): void {
+    const { ids, length } = features;
+    if (this.base === 0) this.#changeWhole(features, column, amount);
+    else {
+      const step = amount < 0 ? -1 : 1;
+      for (let at = 0; at < length; at++) this.#add(ids[at] ?? 0, column, amount, step);
+    }
+    this.masses[column] = (this.masses[column] ?? 0) + mass;
+    this.version += 1;
+    if (this.#journal !== undefined) this.#write(this.#journal, features, column, amount, mass);
+  }
+
+  /** As {@link #add} for each feature, of whole counts: this is the hot path. */
+  #changeWhole({ ids, length }: Features, column: number, amount: number): void {
+    for (let at = 0; at < length; at++)
+      if ((ids[at] ?? 0) >= this.rows) this.#reserveRows((ids[at] ?? 0) + 1);
+    const { cells, stride } = this;
+    let vocabulary = 0;
+    for (let at = 0; at < length; at++) {
+      const row = (ids[at] ?? 0) * stride;
+      const count = (cells[row + column] ?? 0) + amount;
+      cells[row + column] = count;
+      let others = -count;
+      for (let cell = row; cell < row + stride; cell++) others += cells[cell] ?? 0;
+      if (others !== 0) continue;
+      if (count === 0) vocabulary -= 1;
+      else if (count === amount) vocabulary += 1;
+    }
+    this.vocabulary += vocabulary;
+    this.totals[column] = (this.totals[column] ?? 0) + amount * length;
+  }
+
+  #addSums(delta: GtnbDelta, columns: readonly number[], sign: 1 | -1): void {
+    const { classes, ids, counts, masses, frequencies } = delta;
+    for (let index = 0; index < columns.length; index++) {
+      const column = columns[index] ?? 0;
+      const mass = masses === undefined ? (classes[index]?.documents ?? 0) : (masses[index] ?? 0);
+      this.masses[column] = (this.masses[column] ?? 0) + sign * mass;
+    }
+    let at = 0;
+    for (let row = 0; row < ids.length; row++) {
+      const id = ids[row] ?? 0;
+      const documents = sign * (frequencies?.[row] ?? 0);
+      if (documents !== 0) this.#add(id, 0, 0, documents);
+      for (let index = 0; index < columns.length; index++) {
+        const change = counts[at++] ?? 0;
+        if (change !== 0) this.#add(id, columns[index] ?? 0, sign * change, 0);
+      }
+    }
+    this.version += 1;
+  }
+
+  /** `amount` goes to n and T; `documents` to df where it is kept. No cell falls below 0: a partition unlearns what it learned. */
+  #add(id: number, column: number, amount: number, documents: number): void {
+    if (id >= this.rows) this.#reserveRows(id + 1);
+    const { cells, base } = this;
+    const row = id * this.stride;
+    const before = this.#frequencyAt(row);
+    const cell = row + base + column;
+    cells[cell] = (cells[cell] ?? 0) + amount;
+    if (base === 1) cells[row] = before + documents;
+    this.totals[column] = (this.totals[column] ?? 0) + amount;
+    const after = before + (base === 1 ? documents : amount);
+    if (before === 0) {
+      if (after !== 0) this.vocabulary += 1;
+    } else if (after === 0) this.vocabulary -= 1;
+  }
+
+  #frequencyAt(row: number): number {
+    const { cells, stride } = this;
+    if (this.base === 1) return cells[row] ?? 0;
+    let sum = 0;
+    for (let cell = row; cell < row + stride; cell++) sum += cells[cell] ?? 0;
+    return sum;
+  }
+
+  #write(
+    journal: Int32Array<ArrayBuffer>,
+    { ids, length }: Features,
+    column: number,
+    amount: number,
+    mass: number,
+  ): void {
+    let into = journal;
+    let at = this.#journaled;
+    if (at + HEAD + length > into.length) {
+      into = new Int32Array(2 * (at + HEAD + length));
+      into.set(journal);
+      this.#journal = into;
+    }
+    into[at++] = column;
+    into[at++] = amount;
+    into[at++] = mass;
+    into[at++] = length;
+    for (let i = 0; i < length; i++) into[at++] = ids[i] ?? 0;
+    this.#journaled = at;
+  }
+
+  #reserveRows(atLeast: number): void {
+    this.rows = Math.max(atLeast, this.rows * 2);
+    const cells = new Uint32Array(this.rows * this.stride);
+    cells.set(this.cells);
+    this.cells = cells;
+  }
+
+  /** Doubles the stride. */
+  #widen(): void {
+    const from = this.stride;
+    const to = from * 2;
+    const cells = new Uint32Array(this.rows * to);
+    for (let row = 0, at = 0; at < this.cells.length; row += to, at += from)
+      for (let cell = 0; cell < from; cell++) cells[row + cell] = this.cells[at + cell] ?? 0;
+    this.cells = cells;
+    this.stride = to;
+    this.totals = longer(this.totals, to);
+    this.masses = longer(this.masses, to);
+  }
+
+  #sortClasses(): void {
+    const met = this.#classes.classes;
+    if (met === this.#met) return;
+    this.#met = met;
+    const others = met.filter((label) => !this.#declared.includes(label));
+    this.#orderLabels = [...this.#declared, ...others];
+    this.#order = this.#orderLabels.map((label) => this.columnFor(label));
+  }
+}
+
+function longer(cells: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const copy = new Float64Array(Math.max(length, cells.length));
+  copy.set(cells);
+  return copy;
+}

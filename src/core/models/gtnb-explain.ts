@@ -1,0 +1,152 @@
+import type { Extractor } from '../text/features.ts';
+import type { Calibrator } from './calibrator.ts';
+import { compareTerms } from './class-counts.ts';
+import type { GtnbCounts } from './gtnb-counts.ts';
+import { TYPES, type TypedFeatures } from './gtnb-features.ts';
+import { GroupSums, POLARITY, PRIOR, SUBJECTIVITY } from './gtnb-groups.ts';
+import type { Contribution, Model } from './model.ts';
+
+/** Answers of GT-NB taken apart, and what its counts tell about the classes. */
+
+/** Parts of an answer's log-odds that no feature holds. */
+export type LogitPart = 'prior' | 'bias' | 'polarity' | 'subjectivity';
+
+/** Why an answer is what it is. All numbers are log-odds in nats and add up: logit = parts + features + rest, within 1e-9. */
+export interface Explanation {
+  /** Class that positive numbers speak for: the second of two, of more the answer. */
+  readonly towards: string;
+  /** Log-odds of that class against the other one, or against the mean of the others. */
+  readonly logit: number;
+  readonly parts: Readonly<Record<LogitPart, number>>;
+  /** Heaviest first, at most as many as asked for; those that say nothing are left out. */
+  readonly features: readonly Contribution[];
+  /** Sum over the features that are not listed. */
+  readonly rest: number;
+}
+
+/** Name of a feature of the document, by its place in `ids`. */
+export type NameAt = (at: number) => string;
+
+/** What a model shows to be explained. */
+export interface Explained {
+  readonly counts: GtnbCounts;
+  readonly sums: GroupSums;
+  readonly calibrator: Calibrator;
+}
+
+/**
+ * @param model its sums are those of the document
+ * @param best position of the answer
+ * @param limit features listed at most
+ * @returns undefined: fewer than two classes
+ */
+export function explainAnswer(
+  model: Explained,
+  features: TypedFeatures,
+  best: number,
+  limit: number,
+  name: NameAt,
+): Explanation | undefined {
+  const { counts, sums, calibrator } = model;
+  const { order, classes } = counts;
+  if (order.length < 2) return undefined;
+  const asked = order.length === 2 ? 1 : best;
+  const { weights, bias } = calibrator;
+  const part = (group: number): number =>
+    (weights[group] ?? 0) * contrast(sums.x, group * order.length, order.length, asked);
+  const biases = Float64Array.from(order, (column) => bias[column] ?? 0);
+  const scores = biases.map((start, position) => start + sums.tempered(position, weights));
+  const contributions = contributionsOf(model, features, asked, name).toSorted(
+    (a, b) => Math.abs(b.weight) - Math.abs(a.weight),
+  );
+  const listed = Math.max(0, limit);
+  return {
+    towards: classes[asked] ?? '',
+    logit: contrast(scores, 0, order.length, asked),
+    parts: {
+      prior: part(PRIOR),
+      bias: contrast(biases, 0, order.length, asked),
+      polarity: part(POLARITY),
+      subjectivity: part(SUBJECTIVITY),
+    },
+    features: contributions.slice(0, listed),
+    rest: contributions.slice(listed).reduce((sum, { weight }) => sum + weight, 0),
+  };
+}
+
+/** A feature's part includes its group's weight and the square root of the number of features of its type. */
+function contributionsOf(
+  { counts, sums, calibrator }: Explained,
+  { ids, ends }: TypedFeatures,
+  asked: number,
+  name: NameAt,
+): Contribution[] {
+  const { order } = counts;
+  const contributions: Contribution[] = [];
+  let at = 0;
+  for (let type = 0; type < TYPES; type++) {
+    const end = ends[type] ?? 0;
+    const root = 1 / Math.sqrt(end - at);
+    for (; at < end; at++) {
+      const id = ids[at] ?? 0;
+      const value = sums.valueOf(id);
+      const frequency = counts.frequency(id);
+      if (frequency === 0 && value === 0) continue;
+      const share = contrast(sums.share(id, value, order), 0, order.length, asked);
+      const weight = (calibrator.weights[GroupSums.of(type, frequency)] ?? 0) * root * share;
+      if (weight !== 0) contributions.push({ feature: name(at), weight });
+    }
+  }
+  return contributions;
+}
+
+interface Ranked {
+  readonly feature: string;
+  readonly weight: number;
+  readonly count: number;
+}
+
+/**
+ * The features of each class that the counts tell most about: log-odds against the mean of the other classes, above 0, without
+ * lexicon and weights; their counts are in documents. Looks at every id.
+ */
+export function topFeatures(
+  { counts, sums }: Omit<Explained, 'calibrator'>,
+  limit: number,
+  term: Extractor['term'],
+): ReturnType<Model['top']> {
+  const { order, classes, unit } = counts;
+  sums.prepare(order);
+  const found = classes.map((): Ranked[] => []);
+  const floors = classes.map(() => 0);
+  for (let id = 0; id < counts.rows; id++) {
+    if (counts.frequency(id) === 0) continue;
+    const shares = sums.share(id, 0, order);
+    for (const [position, list] of found.entries()) {
+      const count = counts.count(id, order[position] ?? 0) / unit;
+      const weight = order.length < 2 ? 0 : contrast(shares, 0, order.length, position);
+      if (count === 0 || weight < (floors[position] ?? 0)) continue;
+      if (weight === 0 && order.length > 1) continue;
+      list.push({ feature: term(id), weight, count });
+      if (list.length < 4 * limit + 1024) continue;
+      floors[position] = cut(list, limit).at(-1)?.weight ?? Infinity;
+    }
+  }
+  return new Map(found.map((list, position) => [classes[position] ?? '', cut(list, limit)]));
+}
+
+/** One of some numbers against the mean of the others; `count` >= 2, numbers from `start` on. */
+function contrast(numbers: Float64Array, start: number, count: number, asked: number): number {
+  let others = 0;
+  for (let at = 0; at < count; at++) if (at !== asked) others += numbers[start + at] ?? 0;
+  return (numbers[start + asked] ?? 0) - others / (count - 1);
+}
+
+/** Keeps the heaviest, of equal ones the most frequent, then the first by name. */
+function cut(list: Ranked[], limit: number): Ranked[] {
+  list.sort(
+    (a, b) => b.weight - a.weight || b.count - a.count || compareTerms(a.feature, b.feature),
+  );
+  list.length = Math.min(list.length, Math.max(0, limit));
+  return list;
+}

@@ -1,0 +1,92 @@
+import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
+import type { GtVersion } from '../text/gt-tokenizer.ts';
+import { ExactAnalysis, HashedAnalysis, type Analysis } from './gtnb-analysis.ts';
+import { Gtnb } from './gtnb.ts';
+
+/**
+ * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,lexicon=off,bits=20`.
+ */
+
+export interface GtnbKind {
+  /** Discriminative frequencies. */
+  readonly dfe: boolean;
+  /** AFINN-165 speaks for the poles; `auto`: where the classes are those of a polarity. */
+  readonly lexicon: 'auto' | 'on' | 'off';
+  readonly tokenizer: GtVersion;
+  /** Longest n-gram of words, 1 to 3. */
+  readonly ngrams: number;
+  /** Hashed ids run from 0 to 2^bits - 1; `exact`: every feature by name, without a bound. */
+  readonly bits: number | 'exact';
+  /** All options in one order and spelling. */
+  readonly canonical: string;
+}
+
+const NAME = 'gtnb';
+const OPTIONS = new Map([[NAME, ['dfe', 'lexicon', 'tokenizer', 'ngrams', 'bits']]]);
+const DEFAULT_BITS = 22;
+const POLES = ['negative', 'positive'];
+
+/** True for `gtnb` and `gtnb:…`. */
+export function isGtnbKind(kind: string): boolean {
+  return kind.split(':')[0]?.trim() === NAME;
+}
+
+/** @throws {ValenceError} CONFIG_INVALID: unknown option, a value out of range; the message lists what there is */
+export function parseGtnbKind(kind: string): GtnbKind {
+  const { options } = parseNamedOptions(kind, 'model', OPTIONS);
+  const choice = <T extends string>(option: string, values: readonly T[], byDefault: T): T => {
+    const given = options.get(option);
+    if (given === undefined) return byDefault;
+    return (
+      values.find((value) => value === given) ??
+      optionInvalid(`model '${NAME}'`, option, `one of ${values.join(', ')}`, given)
+    );
+  };
+  const dfe = choice('dfe', ['off', 'on'], 'off');
+  const lexicon = choice('lexicon', ['auto', 'on', 'off'], 'auto');
+  const tokenizer = choice('tokenizer', ['1', '2'], '2');
+  const ngrams = choice('ngrams', ['1', '2', '3'], '2');
+  const bits = parseBits(options.get('bits'));
+  return {
+    dfe: dfe === 'on',
+    lexicon,
+    tokenizer: tokenizer === '1' ? 1 : 2,
+    ngrams: Number(ngrams),
+    bits,
+    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}`,
+  };
+}
+
+/**
+ * A model that has learned nothing, and the analysis of its texts.
+ *
+ * @param declared classes, worst to best
+ */
+export function createGtnb(
+  kind: GtnbKind,
+  declared: readonly string[],
+): { readonly analysis: Analysis; readonly model: Gtnb } {
+  const isPolarity = declared[0] === POLES[0] && declared.at(-1) === POLES[1];
+  const options = {
+    version: kind.tokenizer,
+    bigrams: kind.ngrams >= 2,
+    trigrams: kind.ngrams >= 3,
+    lexicon: kind.lexicon === 'auto' ? isPolarity : kind.lexicon === 'on',
+  };
+  const analysis =
+    kind.bits === 'exact' ? new ExactAnalysis(options) : new HashedAnalysis(options, kind.bits);
+  const rows = kind.bits === 'exact' ? {} : { rows: 2 ** kind.bits };
+  const model = new Gtnb(kind.canonical, analysis, declared, analysis.lexicon, {
+    dfe: kind.dfe,
+    ...rows,
+  });
+  return { analysis, model };
+}
+
+function parseBits(given: string | undefined): number | 'exact' {
+  if (given === undefined) return DEFAULT_BITS;
+  if (given === 'exact') return 'exact';
+  const bits = Number(given);
+  if (Number.isInteger(bits) && bits >= 10 && bits <= 26) return bits;
+  return optionInvalid(`model '${NAME}'`, 'bits', "an integer from 10 to 26, or 'exact'", given);
+}

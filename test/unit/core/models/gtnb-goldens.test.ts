@@ -1,0 +1,169 @@
+import { describe, expect, test } from '@jest/globals';
+import { ExactAnalysis, HashedAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
+import { studyStream } from '../../../../src/core/models/gtnb-study.ts';
+import { readDataSet, readGoldens, readYelp, type Row } from './vectors.ts';
+
+/** GT-NB in its exact form on the stored streams: the specification's figures and probabilities. */
+
+interface Golden {
+  readonly model: string;
+  readonly accuracy: number;
+  readonly logLoss: number;
+  readonly ece: number;
+  readonly confusion: readonly (readonly number[])[];
+  readonly features: number;
+}
+
+interface Steps {
+  readonly set: string;
+  readonly model: string;
+  readonly probabilities: readonly (readonly number[])[];
+  readonly final: {
+    readonly V: number;
+    readonly T: readonly number[];
+    readonly D: readonly number[];
+    readonly unigramWeights: readonly number[];
+    readonly bigramWeights: readonly number[];
+    readonly subjectivityWeight: number;
+    readonly polarityWeight: number;
+    readonly priorWeight: number;
+    readonly bias: readonly number[];
+  };
+}
+
+const { sets, vectors } = readGoldens<{
+  sets: Readonly<
+    Record<string, { file: string; classes: readonly string[]; results: readonly Golden[] }>
+  >;
+  vectors: { steps: readonly Steps[] };
+}>();
+
+const runs = Object.entries(sets).flatMap(([name, { file, classes, results }]) =>
+  results
+    .filter(({ model }) => model.startsWith('gt-nb'))
+    .map((golden) => [name, golden.model, { file, classes, golden }] as const),
+);
+
+/** The example file is always there. */
+function readSet(name: string, file: string): readonly Row[] | undefined {
+  if (name !== 'yelp-750') return readDataSet(file);
+  return readYelp().map(({ text, label }) => ({
+    text,
+    label: label === '1' ? 'positive' : 'negative',
+  }));
+}
+
+test('seven sets, each plain, with discriminative frequencies, without a lexicon', () => {
+  expect(runs).toHaveLength(21);
+});
+
+describe('predict-then-learn over the stored sets gives the golden results', () => {
+  const isHere = readDataSet('yelp-750.jsonl') !== undefined;
+  if (!isHere)
+    process.stderr.write('skipped: 6 of 7 sets, not at VALENCE_DATA or ../shared/data\n');
+
+  test.each(runs.filter(([name]) => isHere || name === 'yelp-750'))(
+    '%s with %s',
+    (name, kind, { file, classes, golden }) => {
+      const steps = vectors.steps.find(({ set, model }) => set === name && model === kind);
+      const expected = new Map(steps?.probabilities.map(([row, ...p]) => [row!, p]));
+      let worst = 0;
+      let compared = 0;
+      const dfe = kind === 'gt-nb-dfe';
+      const { accuracy, logLoss, ece, confusion, model, calibrator } = studyStream(
+        readSet(name, file) ?? [],
+        {
+          analysis: new ExactAnalysis({ version: 1, lexicon: kind !== 'gt-nb-nolex' }),
+          classes,
+          dfe,
+          onAnswer: (row, probabilities) => {
+            for (const [at, p] of (expected.get(row) ?? []).entries()) {
+              worst = Math.max(worst, Math.abs(p - probabilities[at]!));
+              compared += 1;
+            }
+          },
+        },
+      );
+      expect(accuracy).toBeCloseTo(golden.accuracy, 6);
+      expect(logLoss).toBeCloseTo(golden.logLoss, 5);
+      expect(ece).toBeCloseTo(golden.ece, 5);
+      expect(confusion).toEqual(golden.confusion);
+      expect(model.vocabulary).toBe(golden.features);
+      expect(worst).toBeLessThan(1e-9);
+      if (steps === undefined) return;
+      expect(compared).toBe(steps.probabilities.length * classes.length);
+      const { final } = steps;
+      const { counts } = model;
+      expect(model.vocabulary).toBe(final.V);
+      expect([...counts.totals].slice(0, classes.length).map((t) => t / counts.unit)).toEqual(
+        final.T,
+      );
+      expect([...counts.masses].slice(0, classes.length).map((d) => d / counts.unit)).toEqual(
+        final.D,
+      );
+      const a = [...calibrator.weights];
+      expectAllNear(a.slice(0, 4), final.unigramWeights);
+      expectAllNear(a.slice(4, 8), final.bigramWeights);
+      expectAllNear(a.slice(-3), [
+        final.subjectivityWeight,
+        final.polarityWeight,
+        final.priorWeight,
+      ]);
+      const bias = new Map(calibrator.snapshot().bias);
+      expectAllNear(
+        classes.map((label) => bias.get(label) ?? 0),
+        final.bias,
+      );
+    },
+  );
+});
+
+describe('streams beyond the table', () => {
+  const reviews = readDataSet('movie-reviews-10662.jsonl');
+  const stars = readDataSet('amazon-reviews-7999.jsonl') as
+    readonly (Row & { readonly stars: number })[] | undefined;
+
+  test('movie reviews whose label comes 100 rows later', () => {
+    if (reviews === undefined) return skip();
+    const { accuracy, logLoss } = studyStream(reviews, {
+      analysis: new ExactAnalysis(),
+      classes: ['negative', 'positive'],
+      delay: 100,
+    });
+    expect(accuracy).toBeCloseTo(0.771619, 6);
+    expect(logLoss).toBeCloseTo(0.469636, 6);
+  });
+
+  test('four classes: the stars of the Amazon reviews', () => {
+    if (stars === undefined) return skip();
+    const rows = stars.map(({ text, stars: given }) => ({ text, label: String(given) }));
+    const { accuracy, logLoss } = studyStream(rows, {
+      analysis: new ExactAnalysis(),
+      classes: ['1', '2', '4', '5'],
+    });
+    expect(accuracy).toBeCloseTo(0.6175, 4);
+    expect(logLoss).toBeCloseTo(0.942, 3);
+  });
+
+  test('movie reviews hashed to 22 bits', () => {
+    if (reviews === undefined) return skip();
+    const { accuracy, logLoss } = studyStream(reviews, {
+      analysis: new HashedAnalysis({ version: 1 }, 22),
+      classes: ['negative', 'positive'],
+      rows: 2 ** 22,
+    });
+    expect(accuracy).toBeCloseTo(0.771, 4);
+    expect(logLoss).toBeCloseTo(0.469, 3);
+  });
+});
+
+function skip(): void {
+  process.stderr.write('skipped: no data set at VALENCE_DATA or ../shared/data\n');
+}
+
+/** The finals have ten digits. */
+function expectAllNear(got: readonly number[], expected: readonly number[]): void {
+  expect(got).toHaveLength(expected.length);
+  for (const [at, value] of expected.entries())
+    expect(Math.abs(got[at]! - value)).toBeLessThan(1e-8);
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from '@jest/globals';
+import { createGtnb, isGtnbKind, parseGtnbKind } from '../../../../src/core/models/gtnb-kind.ts';
+
+const POLARITY = ['negative', 'positive'];
+
+describe('the kind gtnb', () => {
+  test('has defaults, and one spelling for equal options', () => {
+    expect(parseGtnbKind('gtnb')).toEqual({
+      dfe: false,
+      lexicon: 'auto',
+      tokenizer: 2,
+      ngrams: 2,
+      bits: 22,
+      canonical: 'gtnb:dfe=off,lexicon=auto,tokenizer=2,ngrams=2,bits=22',
+    });
+    expect(parseGtnbKind('gtnb:bits=exact,dfe=on').canonical).toBe(
+      parseGtnbKind('gtnb:dfe=on, tokenizer=2, bits=exact').canonical,
+    );
+  });
+
+  test.each(['gtnb', 'gtnb:dfe=on'])('is known: %s', (kind) => {
+    expect(isGtnbKind(kind)).toBe(true);
+  });
+
+  test.each(['multinomial', 'gtnb2', '', 'multinomial:gtnb'])('is another: %p', (kind) => {
+    expect(isGtnbKind(kind)).toBe(false);
+  });
+
+  test.each([
+    ['gtnb:alpha=1', "no option 'alpha'; there are: dfe, lexicon, tokenizer, ngrams, bits"],
+    ['gtnb:dfe', 'dfe=…'],
+    ['gtnb:dfe=yes', 'one of off, on'],
+    ['gtnb:lexicon=sentiwordnet', 'one of auto, on, off'],
+    ['gtnb:tokenizer=3', 'one of 1, 2'],
+    ['gtnb:ngrams=4', 'one of 1, 2, 3'],
+    ['gtnb:bits=9', 'an integer from 10 to 26'],
+    ['gtnb:bits=27', 'an integer from 10 to 26'],
+    ['gtnb:bits=', 'an integer from 10 to 26'],
+    ['gtnb:bits=20.5', 'an integer from 10 to 26'],
+  ])('%p is refused with what there is', (kind, hint) => {
+    expect(() => parseGtnbKind(kind)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(hint) }),
+    );
+  });
+});
+
+describe('a new gtnb model', () => {
+  const share = (kind: string, declared: readonly string[], text: string): number => {
+    const { analysis, model } = createGtnb(parseGtnbKind(kind), declared);
+    const { classes, probabilities } = model.predict(analysis.extract(text), model.calibrator());
+    expect(classes).toEqual(declared);
+    return probabilities[declared.length - 1]!;
+  };
+
+  test('knows words of the lexicon where the classes are a polarity', () => {
+    expect(share('gtnb', POLARITY, 'a great film')).toBeGreaterThan(0.7);
+    expect(share('gtnb', POLARITY, 'not a great film')).toBeLessThan(0.5);
+    expect(share('gtnb', ['negative', 'neutral', 'positive'], 'great')).toBeGreaterThan(0.5);
+    expect(share('gtnb:lexicon=off', POLARITY, 'a great film')).toBe(0.5);
+  });
+
+  test('knows none where the classes are something else, unless told to', () => {
+    expect(share('gtnb', ['sport', 'politics'], 'a great film')).toBe(0.5);
+    expect(share('gtnb:lexicon=on', ['bad', 'good'], 'a great film')).toBeGreaterThan(0.7);
+  });
+
+  test('gives the same answers by name and by hash where nothing collides', () => {
+    const text = 'Good food, but I did not like the service :( #never again!!';
+    expect(share('gtnb:bits=exact', POLARITY, text)).toBeCloseTo(share('gtnb', POLARITY, text), 12);
+  });
+});

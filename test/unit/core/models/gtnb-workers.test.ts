@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals';
+import { LABELS_BETWEEN_MERGES } from '../../../../src/core/models/calibrator.ts';
+import { ExactAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
+import { studyStream, studyWorkers } from '../../../../src/core/models/gtnb-study.ts';
+import { readDataSet, readGoldens, readYelp } from './vectors.ts';
+
+/** Several workers, one model: figures of the merge of counts and calibrators. */
+
+interface Figures {
+  readonly accuracy: number;
+  readonly logLoss: number;
+}
+
+const { stream, sets } = readGoldens<{
+  stream: {
+    results: Readonly<
+      Record<string, Record<string, { merge: Readonly<Record<string, Figures | undefined>> }>>
+    >;
+  };
+  sets: Readonly<Record<string, { file: string; classes: readonly string[] }>>;
+}>();
+
+describe('four workers on the movie reviews', () => {
+  const rows = readDataSet('movie-reviews-10662.jsonl');
+  const { classes } = sets['movie-reviews']!;
+  const golden = (key: string) => stream.results['movie-reviews']!['gt-nb']!.merge[key]!;
+  const run = (every: number, labelsBetween: number) =>
+    studyWorkers(rows ?? [], {
+      analysis: new ExactAnalysis({ version: 1 }),
+      classes,
+      workers: 4,
+      every,
+      labelsBetween,
+    });
+
+  if (rows === undefined) {
+    process.stderr.write('skipped: no movie reviews at VALENCE_DATA or ../shared/data\n');
+    test('are not here', () => expect(rows).toBeUndefined());
+    return;
+  }
+
+  test.each([
+    ['W=4,S=1000,private', 1000, Infinity],
+    ['W=4,S=1000,avg+ga', 1000, 0],
+    ['W=4,S=100,avg+ga', 100, 0],
+    ['W=4,S=Infinity,private', Infinity, Infinity],
+  ] as const)('reach the golden figures of %s', (key, every, labelsBetween) => {
+    const { accuracy, logLoss } = run(every, labelsBetween);
+    expect(accuracy).toBeCloseTo(golden(key).accuracy, 6);
+    expect(logLoss).toBeCloseTo(golden(key).logLoss, 5);
+  });
+
+  test('lie between private and always averaged calibrators when these merge each 250 labels, as in a pipeline', () => {
+    const { accuracy, logLoss } = run(100, LABELS_BETWEEN_MERGES);
+    const [own, mean] = [golden('W=4,S=100,private'), golden('W=4,S=100,avg+ga')];
+    expect(accuracy).toBeGreaterThan(own.accuracy);
+    expect(accuracy).toBeLessThan(mean.accuracy);
+    expect(logLoss).toBeLessThan(own.logLoss);
+    expect(logLoss).toBeGreaterThan(mean.logLoss);
+  });
+});
+
+test('one worker that merges with itself is one learner, calibrator included', () => {
+  const rows = readYelp().map(({ text, label }) => ({ text, label }));
+  const classes = ['0', '1'];
+  const options = { analysis: new ExactAnalysis({ version: 1 }), classes };
+  const one = studyStream(rows, options);
+  const merged = studyWorkers(rows, { ...options, workers: 1, every: 7, labelsBetween: Infinity });
+  expect(merged.confusion).toEqual(one.confusion);
+  expect(merged.logLoss).toBe(one.logLoss);
+  expect(merged.calibrator.snapshot()).toEqual(one.calibrator.snapshot());
+});
+
+test('counts that two workers merged are those of one learner', () => {
+  const rows = readYelp().slice(0, 300);
+  const options = { analysis: new ExactAnalysis({ version: 1 }), classes: ['0', '1'] };
+  const { model } = studyStream(rows, options);
+  const merged = studyWorkers(rows, { ...options, workers: 2, every: 20, labelsBetween: 0 });
+  const { classes, ...sums } = model.snapshot();
+  const { classes: others, ...expected } = merged.model.snapshot();
+  expect(expected).toEqual(sums);
+  expect(others.map(({ documents }) => documents)).toEqual(
+    classes.map(({ documents }) => documents),
+  );
+});
