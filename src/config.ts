@@ -21,6 +21,7 @@ import {
   shown,
 } from './config-values.ts';
 import { parseThreshold } from './core/metrics/threshold.ts';
+import { isGtnbKind, parseGtnbKind } from './core/models/gtnb-kind.ts';
 import { parseModelKind } from './core/models/registry.ts';
 import { parseAnalyzer } from './core/text/analyzer.ts';
 import { MASK_KINDS } from './ingest/mask.ts';
@@ -64,6 +65,12 @@ const topicName = (what: string) =>
 /** The kind in the spelling it was given. */
 const modelKind = parsed((kind) => {
   parseModelKind(kind);
+  return kind;
+});
+/** Kinds that need no log may be evaluated before a pipeline can run them. */
+const evaluatedKind = parsed((kind) => {
+  if (isGtnbKind(kind)) parseGtnbKind(kind);
+  else parseModelKind(kind);
   return kind;
 });
 const analyzerName = parsed((analyzer) => {
@@ -331,7 +338,7 @@ export const COMMANDS = {
     models: setting(
       'kind of model to evaluate; may be repeated',
       { flag: 'model', value: 'KIND', many: 'repeat', commas: true },
-      several(modelKind),
+      several(evaluatedKind),
     ).default(['multinomial']),
     labels: labels.optional(),
     labelMap,

@@ -7,17 +7,10 @@
  *
  * @see Dawid (1984), Statistical theory: the prequential approach; River, evaluate.progressive_val_score
  */
-import {
-  FeatureBuffer,
-  keepFeatures,
-  type Features,
-  type KeptFeatures,
-} from '../core/text/features.ts';
-import { createExtractor } from '../core/text/extractor.ts';
-import { createModel, parseModelKind } from '../core/models/registry.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ValenceError } from '../errors.ts';
 import { builtInCovers, ClassRules, inferOrder, type ClassOptions } from './classes.ts';
+import { createLearner, type Learn, type Learner } from './learner.ts';
 
 export interface EvaluationRow {
   readonly text: string;
@@ -54,7 +47,7 @@ export interface EvaluationReport {
 
 interface Question {
   readonly label: string;
-  readonly features: KeptFeatures;
+  readonly learn: Learn;
   readonly answer: ScoredAnswer;
   readonly baseline: BaselineAnswer;
   readonly row: number;
@@ -64,13 +57,13 @@ interface Question {
 export class Evaluation {
   readonly #options: EvaluationOptions;
   readonly #classes: ClassRules;
-  readonly #extractor;
-  readonly #model;
+  readonly #learner: Learner;
+  /** Learns the row that was asked last. */
+  readonly #learnAtOnce: Learn = (label, row) => this.#learner.learn(label, row);
   readonly #scorer: Scorer;
   readonly #delay: number;
   readonly #open: Question[] = [];
   readonly #appended = new Set<string>();
-  readonly #features = new FeatureBuffer();
   readonly #now: () => number;
   #answered = 0;
   #rows = 0;
@@ -80,15 +73,9 @@ export class Evaluation {
   constructor(options: EvaluationOptions) {
     this.#options = options;
     this.#classes = new ClassRules(options.classes);
-    const { maxFeatures } = parseModelKind(options.kind);
-    this.#extractor = createExtractor(
-      options.analyzer ?? 'river',
-      maxFeatures === undefined ? {} : { maxFeatures },
-    );
-    this.#model = createModel(options.kind, this.#extractor, options.classes.declared, {
-      singleLearner: true,
-    });
-    this.#scorer = new Scorer({ window: options.window ?? 500, order: options.classes.declared });
+    const { declared } = options.classes;
+    this.#learner = createLearner(options.kind, declared, options.analyzer ?? 'river');
+    this.#scorer = new Scorer({ window: options.window ?? 500, order: declared });
     this.#delay = options.delay ?? 0;
     this.#now = options.clock ?? (() => performance.now());
   }
@@ -110,7 +97,7 @@ export class Evaluation {
     this.#answerUpTo(Number.POSITIVE_INFINITY);
     this.#elapsedMs += this.#now() - started;
     return {
-      kind: this.#model.kind,
+      kind: this.#learner.kind,
       rows: this.#rows,
       scored: this.#scorer.scored,
       learned: this.#learned,
@@ -122,20 +109,19 @@ export class Evaluation {
 
   #question({ text, label }: EvaluationRow): void {
     const row = this.#rows++;
-    const features = this.#extractor.extract(text);
-    const answer = this.#model.predict(features);
+    const answer = this.#learner.ask(text);
     this.#options.onPrediction?.(row, answer);
     if (label !== undefined) {
       const truth = this.#class(label);
       if (this.#delay === 0) {
         this.#score(truth, answer, this.#scorer.baselineAnswer());
-        this.#learn(truth, this.#extractor.keep(), row);
+        this.#learn(truth, this.#learnAtOnce, row);
         return;
       }
       this.#open.push({
         row,
         label: truth,
-        features: keepFeatures(this.#extractor.keep()),
+        learn: this.#learner.keep(),
         answer: {
           classes: [...answer.classes],
           probabilities: answer.probabilities.slice(0, answer.classes.length),
@@ -168,7 +154,7 @@ export class Evaluation {
       if (question === undefined || question.row > row) break;
       this.#answered += 1;
       this.#score(question.label, question.answer, question.baseline);
-      this.#learn(question.label, this.#features.load(question.features), question.row);
+      this.#learn(question.label, question.learn, question.row);
     }
     if (this.#answered > 10_000) {
       this.#open.splice(0, this.#answered);
@@ -185,8 +171,8 @@ export class Evaluation {
     this.#options.onScored?.(this.#scorer);
   }
 
-  #learn(truth: string, features: Features, row: number): void {
-    this.#model.learn(features, truth, { partition: 0, offset: row });
+  #learn(truth: string, learn: Learn, row: number): void {
+    learn(truth, row);
     this.#scorer.learn(truth);
     this.#learned += 1;
   }

@@ -82,6 +82,49 @@ describe.each(['multinomial', 'complement', 'bernoulli'])('%s on yelp.csv', (kin
   });
 });
 
+describe('gtnb on yelp.csv', () => {
+  const golden = (
+    JSON.parse(readFileSync('test/data/goldens.json', 'utf8')) as {
+      sets: Record<
+        string,
+        { results: { model: string; logLoss: number; confusion: readonly (readonly number[])[] }[] }
+      >;
+    }
+  ).sets['yelp-750']!.results;
+
+  test.each([
+    ['gtnb:tokenizer=1,bits=exact', 'gt-nb'],
+    ['gtnb:tokenizer=1,bits=exact,dfe=on', 'gt-nb-dfe'],
+    ['gtnb:tokenizer=1,bits=exact,lexicon=off', 'gt-nb-nolex'],
+  ])('%s gives the golden figures of %s', (kind, name) => {
+    const evaluation = new Evaluation({ kind, classes });
+    evaluation.add(rows);
+    const { scored, metrics } = evaluation.finish();
+    const { logLoss, confusion } = golden.find(({ model }) => model === name)!;
+    expect(scored).toBe(750);
+    expect(metrics.logLoss).toBeCloseTo(logLoss, 4);
+    const [[nn, np] = [], [pn, pp] = []] = confusion;
+    expect(metrics.confusion).toEqual({
+      negative: { negative: nn, positive: np },
+      positive: { negative: pn, positive: pp },
+    });
+  });
+
+  test('a delay of 0 rows by way of kept documents is no delay', () => {
+    const answers = (delay: number): number[] => {
+      const seen: number[] = [];
+      const onPrediction = (_: number, answer: { probabilities: ArrayLike<number> }): void =>
+        void seen.push(answer.probabilities[1]!);
+      const evaluation = new Evaluation({ kind: 'gtnb', classes, delay, onPrediction });
+      // With a delay, an unlabelled row after each labelled one lets its answer come before the next question.
+      for (const row of rows.slice(0, 60))
+        evaluation.add(delay === 0 ? [row] : [row, { text: '', label: undefined }]);
+      return delay === 0 ? seen : seen.filter((_, at) => at % 2 === 0);
+    };
+    expect(answers(1)).toEqual(answers(0));
+  });
+});
+
 test('running accuracy is River’s at every hundredth row', () => {
   const river = vectors<Vectors>('yelp-multinomial');
   const running: [number, number][] = [];
