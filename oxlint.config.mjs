@@ -132,6 +132,11 @@ export default {
         'typescript/no-unnecessary-type-parameters': 'off',
         'unicorn/consistent-function-scoping': 'off',
         'jest/no-conditional-expect': 'off',
+        // These wrap `test`.
+        'jest/no-standalone-expect': [
+          'error',
+          { additionalTestBlockFunctions: ['testOn', 'testSet'] },
+        ],
       },
     },
   ],

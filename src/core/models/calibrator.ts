@@ -17,7 +17,7 @@ const MAX_STEP = 0.5;
 const BIAS_RATE = 0.02;
 
 /** Own labels of a partition between two merges. */
-export const LABELS_BETWEEN_MERGES = 250;
+export const LABELS_BETWEEN_MERGES = 25;
 
 /** The classes of a model by column. Columns are private to the process. */
 export interface ClassColumns {

@@ -160,14 +160,14 @@ describe('the merge of partitions', () => {
     expect(own.snapshot()).toEqual(newCalibrator().snapshot());
   });
 
-  test('is due each 250 labels of the partition, and always while it has none', () => {
+  test('is due each 25 labels of the partition, and always while it has none', () => {
     expect(own.isDue(0)).toBe(true);
-    teach(own, 249);
+    teach(own, 24);
     expect(own.isDue(0)).toBe(false);
     teach(own, 1);
     expect(own.isDue(0)).toBe(true);
     own.merge(0, new Map());
-    teach(own, 249);
+    teach(own, 24);
     expect(own.isDue(0)).toBe(false);
     teach(own, 1);
     expect(own.isDue(0)).toBe(true);

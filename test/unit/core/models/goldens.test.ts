@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createModel } from '../../../../src/core/models/registry.ts';
 import { createExtractor } from '../../../../src/core/text/extractor.ts';
-import { readDataSet, readGoldens } from './vectors.ts';
+import { testOn, readGoldens } from './vectors.ts';
 
 interface Golden {
   readonly model: string;
@@ -35,34 +35,31 @@ const runs = Object.entries(sets).flatMap(([name, { file, classes, results }]) =
 );
 
 describe('predict-then-learn over the stored sets gives the golden results', () => {
-  const isHere = readDataSet('yelp-750.jsonl') !== undefined;
-  if (!isHere) process.stderr.write('skipped: no data sets at VALENCE_DATA or ../shared/data\n');
-
   test('seven sets with the multinomial model', () => {
     expect(runs.filter(([, kind]) => kind === 'multinomial')).toHaveLength(7);
   });
 
-  test.each(isHere ? runs : [])('%s with %s', (_, kind, { file, classes, golden }) => {
-    const rows = readDataSet(file) ?? [];
-    const extractor = createExtractor('river');
-    const model = createModel(kind, extractor, classes);
-    const confusion = classes.map(() => classes.map(() => 0));
-    let logLoss = 0;
-    for (const [offset, { text, label }] of rows.entries()) {
-      const answer = model.predict(extractor.extract(text));
-      if (answer.best >= 0) {
-        const row = confusion[classes.indexOf(label)]!;
-        const column = classes.indexOf(answer.classes[answer.best]!);
-        row[column] = (row[column] ?? 0) + 1;
-        const probability = answer.probabilities[answer.classes.indexOf(label)] ?? 0;
-        logLoss -= Math.log(Math.max(1e-15, probability));
+  for (const [name, kind, { file, classes, golden }] of runs)
+    testOn(file, `${name} with ${kind}`, (rows) => {
+      const extractor = createExtractor('river');
+      const model = createModel(kind, extractor, classes);
+      const confusion = classes.map(() => classes.map(() => 0));
+      let logLoss = 0;
+      for (const [offset, { text, label }] of rows.entries()) {
+        const answer = model.predict(extractor.extract(text));
+        if (answer.best >= 0) {
+          const row = confusion[classes.indexOf(label)]!;
+          const column = classes.indexOf(answer.classes[answer.best]!);
+          row[column] = (row[column] ?? 0) + 1;
+          const probability = answer.probabilities[answer.classes.indexOf(label)] ?? 0;
+          logLoss -= Math.log(Math.max(1e-15, probability));
+        }
+        model.learn(extractor.keep(), label, { partition: 0, offset });
       }
-      model.learn(extractor.keep(), label, { partition: 0, offset });
-    }
-    const hits = confusion.reduce((sum, row, at) => sum + (row[at] ?? 0), 0);
-    expect(hits / golden.scored).toBeCloseTo(golden.accuracy, 6);
-    expect(logLoss / golden.scored).toBeCloseTo(golden.logLoss, 5);
-    if (golden.confusion !== undefined) expect(confusion).toEqual(golden.confusion);
-    if (golden.features !== undefined) expect(model.vocabulary).toBe(golden.features);
-  });
+      const hits = confusion.reduce((sum, row, at) => sum + (row[at] ?? 0), 0);
+      expect(hits / golden.scored).toBeCloseTo(golden.accuracy, 6);
+      expect(logLoss / golden.scored).toBeCloseTo(golden.logLoss, 5);
+      if (golden.confusion !== undefined) expect(confusion).toEqual(golden.confusion);
+      if (golden.features !== undefined) expect(model.vocabulary).toBe(golden.features);
+    });
 });

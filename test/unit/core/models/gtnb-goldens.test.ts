@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ExactAnalysis, HashedAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
 import { studyStream } from '../../../../src/core/models/gtnb-study.ts';
-import { readDataSet, readGoldens, readYelp, type Row } from './vectors.ts';
+import { testOn, readGoldens, readYelp, type Row } from './vectors.ts';
 
 /** GT-NB in its exact form on the stored streams: the specification's figures and probabilities. */
 
@@ -44,13 +44,18 @@ const runs = Object.entries(sets).flatMap(([name, { file, classes, results }]) =
     .map((golden) => [name, golden.model, { file, classes, golden }] as const),
 );
 
-/** The example file is always there. */
-function readSet(name: string, file: string): readonly Row[] | undefined {
-  if (name !== 'yelp-750') return readDataSet(file);
-  return readYelp().map(({ text, label }) => ({
+/** As `testOn`, but the example file is always there. */
+function testSet(set: string, file: string, name: string, body: (rows: readonly Row[]) => void) {
+  if (set !== 'yelp-750') {
+    testOn(file, name, body);
+    return;
+  }
+  const rows = readYelp().map(({ text, label }) => ({
     text,
     label: label === '1' ? 'positive' : 'negative',
   }));
+  // oxlint-disable-next-line jest/valid-title, jest/expect-expect -- the body is the caller's
+  test(name, () => body(rows));
 }
 
 test('seven sets, each plain, with discriminative frequencies, without a lexicon', () => {
@@ -58,32 +63,24 @@ test('seven sets, each plain, with discriminative frequencies, without a lexicon
 });
 
 describe('predict-then-learn over the stored sets gives the golden results', () => {
-  const isHere = readDataSet('yelp-750.jsonl') !== undefined;
-  if (!isHere)
-    process.stderr.write('skipped: 6 of 7 sets, not at VALENCE_DATA or ../shared/data\n');
-
-  test.each(runs.filter(([name]) => isHere || name === 'yelp-750'))(
-    '%s with %s',
-    (name, kind, { file, classes, golden }) => {
+  for (const [name, kind, { file, classes, golden }] of runs)
+    testSet(name, file, `${name} with ${kind}`, (rows) => {
       const steps = vectors.steps.find(({ set, model }) => set === name && model === kind);
       const expected = new Map(steps?.probabilities.map(([row, ...p]) => [row!, p]));
       let worst = 0;
       let compared = 0;
       const dfe = kind === 'gt-nb-dfe';
-      const { accuracy, logLoss, ece, confusion, model, calibrator } = studyStream(
-        readSet(name, file) ?? [],
-        {
-          analysis: new ExactAnalysis({ version: 1, lexicon: kind !== 'gt-nb-nolex' }),
-          classes,
-          dfe,
-          onAnswer: (row, probabilities) => {
-            for (const [at, p] of (expected.get(row) ?? []).entries()) {
-              worst = Math.max(worst, Math.abs(p - probabilities[at]!));
-              compared += 1;
-            }
-          },
+      const { accuracy, logLoss, ece, confusion, model, calibrator } = studyStream(rows, {
+        analysis: new ExactAnalysis({ version: 1, lexicon: kind !== 'gt-nb-nolex' }),
+        classes,
+        dfe,
+        onAnswer: (row, probabilities) => {
+          for (const [at, p] of (expected.get(row) ?? []).entries()) {
+            worst = Math.max(worst, Math.abs(p - probabilities[at]!));
+            compared += 1;
+          }
         },
-      );
+      });
       expect(accuracy).toBeCloseTo(golden.accuracy, 6);
       expect(logLoss).toBeCloseTo(golden.logLoss, 5);
       expect(ece).toBeCloseTo(golden.ece, 5);
@@ -114,18 +111,14 @@ describe('predict-then-learn over the stored sets gives the golden results', () 
         classes.map((label) => bias.get(label) ?? 0),
         final.bias,
       );
-    },
-  );
+    });
 });
 
 describe('streams beyond the table', () => {
-  const reviews = readDataSet('movie-reviews-10662.jsonl');
-  const stars = readDataSet('amazon-reviews-7999.jsonl') as
-    readonly (Row & { readonly stars: number })[] | undefined;
+  const reviews = 'movie-reviews-10662.jsonl';
 
-  test('movie reviews whose label comes 100 rows later', () => {
-    if (reviews === undefined) return skip();
-    const { accuracy, logLoss } = studyStream(reviews, {
+  testOn(reviews, 'movie reviews whose label comes 100 rows later', (rows) => {
+    const { accuracy, logLoss } = studyStream(rows, {
       analysis: new ExactAnalysis(),
       classes: ['negative', 'positive'],
       delay: 100,
@@ -134,20 +127,22 @@ describe('streams beyond the table', () => {
     expect(logLoss).toBeCloseTo(0.469636, 6);
   });
 
-  test('four classes: the stars of the Amazon reviews', () => {
-    if (stars === undefined) return skip();
-    const rows = stars.map(({ text, stars: given }) => ({ text, label: String(given) }));
-    const { accuracy, logLoss } = studyStream(rows, {
-      analysis: new ExactAnalysis(),
-      classes: ['1', '2', '4', '5'],
-    });
-    expect(accuracy).toBeCloseTo(0.6175, 4);
-    expect(logLoss).toBeCloseTo(0.942, 3);
-  });
+  testOn<Starred>(
+    'amazon-reviews-7999.jsonl',
+    'four classes: the stars of the Amazon reviews',
+    (stars) => {
+      const rows = stars.map(({ text, stars: given }) => ({ text, label: String(given) }));
+      const { accuracy, logLoss } = studyStream(rows, {
+        analysis: new ExactAnalysis(),
+        classes: ['1', '2', '4', '5'],
+      });
+      expect(accuracy).toBeCloseTo(0.6175, 4);
+      expect(logLoss).toBeCloseTo(0.942, 3);
+    },
+  );
 
-  test('movie reviews hashed to 22 bits', () => {
-    if (reviews === undefined) return skip();
-    const { accuracy, logLoss } = studyStream(reviews, {
+  testOn(reviews, 'movie reviews hashed to 22 bits', (rows) => {
+    const { accuracy, logLoss } = studyStream(rows, {
       analysis: new HashedAnalysis({ version: 1 }, 22),
       classes: ['negative', 'positive'],
       rows: 2 ** 22,
@@ -157,8 +152,8 @@ describe('streams beyond the table', () => {
   });
 });
 
-function skip(): void {
-  process.stderr.write('skipped: no data set at VALENCE_DATA or ../shared/data\n');
+interface Starred extends Row {
+  readonly stars: number;
 }
 
 /** The finals have ten digits. */

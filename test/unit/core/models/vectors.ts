@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 
 /** Reads what the tests of the models compare with: vectors of River 0.26.1, the example file and the large data sets. */
@@ -28,13 +28,28 @@ export function readYelp(): readonly Row[] {
   return rows.map(({ text, sentiment }) => ({ text, label: sentiment }));
 }
 
+const dataFolder = process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../shared/data', root));
+
 /** Rows of a large data set; undefined where the folder is absent. */
 export function readDataSet(file: string): readonly Row[] | undefined {
-  const folder = process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../shared/data', root));
-  const path = `${folder}/${file}`;
+  const path = `${dataFolder}/${file}`;
   if (!existsSync(path)) return undefined;
   const lines = readFileSync(path, 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line) as Row);
+}
+
+/** A test over a large data set; where that is absent it is skipped, and its name says why. */
+export function testOn<R extends Row = Row>(
+  file: string,
+  name: string,
+  body: (rows: readonly R[]) => void,
+): void {
+  const isHere = existsSync(`${dataFolder}/${file}`);
+  const run = isHere ? test : test.skip;
+  // oxlint-disable-next-line jest/valid-title, jest/no-disabled-tests, jest/expect-expect -- bodies are the callers'
+  run(isHere ? name : `${name} (skipped: no ${file} at VALENCE_DATA or ../shared/data)`, () => {
+    body((readDataSet(file) ?? []) as readonly R[]);
+  });
 }
 
 /** Equal within a relative difference. */
