@@ -67,6 +67,8 @@ export class GtnbCounts implements ClassColumns {
     this.rows = rows;
     this.stride = 2 ** Math.ceil(Math.log2(Math.max(2, declared.length + this.base)));
     this.cells = new Uint32Array(rows * this.stride);
+    // The pages of a table of fixed size are had now, in one go, and not one by one under the first records.
+    if (rows > FIRST_ROWS) this.cells.fill(0);
     this.totals = new Float64Array(this.stride);
     this.masses = new Float64Array(this.stride);
     this.#declared = declared;

@@ -77,7 +77,13 @@ export class HashedLexicon {
 
   /** Value of an id; 0 for most. */
   of(id: number): number {
-    return this.#values[this.#slotOf(id)] ?? 0;
+    const ids = this.#ids;
+    // Nearly every id ends at its first, free slot: the values, another part of the memory, are not touched.
+    for (let slot = id & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const found = ids[slot];
+      if (found === -1) return 0;
+      if (found === id) return this.#values[slot] ?? 0;
+    }
   }
 
   /** Where an id is, or would be. */
