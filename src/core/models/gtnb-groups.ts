@@ -53,6 +53,9 @@ export class GroupSums {
   #logTotals = new Float64Array(0);
   #positive = 0;
   #negative = 0;
+  #firsts = new Uint32Array(256);
+  #seconds = new Uint32Array(256);
+  #frequencies = new Uint32Array(256);
 
   /**
    * @param declared number of declared classes: the lexicon speaks about the first and the last, and needs two
@@ -167,8 +170,12 @@ export class GroupSums {
 
   /** The same for two classes: one number a feature, for the second class; the first has its opposite. */
   #gatherPair({ ids, ends }: TypedFeatures, first: number, second: number): void {
-    const { cells, stride, base, rows } = this.#counts;
+    const { base } = this.#counts;
     const { x } = this;
+    this.#load(ids, ends[TYPES - 1] ?? 0, first, second);
+    const firsts = this.#firsts;
+    const seconds = this.#seconds;
+    const frequencies = this.#frequencies;
     const lexicon = this.#lexicon;
     const logs = this.#logs;
     const { table } = logs;
@@ -181,15 +188,9 @@ export class GroupSums {
       for (; at < end; at++) {
         const id = ids[at] ?? 0;
         const value = lexicon === undefined ? 0 : lexicon.of(id);
-        let countFirst = 0;
-        let countSecond = 0;
-        let frequency = 0;
-        if (id < rows) {
-          const row = id * stride;
-          countFirst = cells[row + base + first] ?? 0;
-          countSecond = cells[row + base + second] ?? 0;
-          frequency = base === 0 ? countFirst + countSecond : (cells[row] ?? 0);
-        }
+        const countFirst = firsts[at] ?? 0;
+        const countSecond = seconds[at] ?? 0;
+        const frequency = base === 0 ? countFirst + countSecond : (frequencies[at] ?? 0);
         let logFirst = unknown;
         let logSecond = unknown;
         if (value === 0) {
@@ -212,6 +213,30 @@ export class GroupSums {
         x[group * 2] = -share;
       }
     }
+  }
+
+  /**
+   * Counts of all features of a document. In a loop of their own, without a branch: rows lie all over the memory, and so many of them
+   * are under way at once.
+   */
+  #load(ids: Int32Array, length: number, first: number, second: number): void {
+    if (length > this.#firsts.length) {
+      this.#firsts = new Uint32Array(length * 2);
+      this.#seconds = new Uint32Array(length * 2);
+      this.#frequencies = new Uint32Array(length * 2);
+    }
+    const { cells, stride, base } = this.#counts;
+    const firsts = this.#firsts;
+    const seconds = this.#seconds;
+    for (let at = 0; at < length; at++) {
+      const row = (ids[at] ?? 0) * stride + base;
+      // Beyond the table nothing is counted.
+      firsts[at] = cells[row + first] ?? 0;
+      seconds[at] = cells[row + second] ?? 0;
+    }
+    if (base === 0) return;
+    const frequencies = this.#frequencies;
+    for (let at = 0; at < length; at++) frequencies[at] = cells[(ids[at] ?? 0) * stride] ?? 0;
   }
 
   /** ln of a count with its smoothing and the lexicon's pseudo-count, which only the poles have. */
