@@ -350,6 +350,16 @@ export const COMMANDS = {
       { value: 'N' },
       integer(0, 10_000_000),
     ).default(0),
+    shuffle: setting(
+      'rows in an order drawn with this seed, the file held in memory; default: as they stand',
+      { value: 'SEED' },
+      integer(0, 0xff_ff_ff_ff),
+    ).optional(),
+    report: setting(
+      'HTML file to write with curves, reliability and the figures of each class; opens offline',
+      { value: 'FILE' },
+      notEmpty('a file name'),
+    ).optional(),
     analyzer,
   }),
   replay: z.object({

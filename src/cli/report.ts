@@ -2,8 +2,8 @@
 import type { BaselineValues, MetricValues } from '../../topics/index.ts';
 import { ConfusionMatrix } from '../core/metrics/confusion-matrix.ts';
 import { classificationReport } from '../core/metrics/report.ts';
-import { cut, fit, oneLine, table, widthOf, type Palette } from './display.ts';
-import { count, percent } from './numbers.ts';
+import { cut, fit, oneLine, table, widthOf, type Column, type Palette } from './display.ts';
+import { count, percent, rate } from './numbers.ts';
 
 export interface Report {
   /** Model's name or kind. */
@@ -37,34 +37,63 @@ export function reportLines(report: Report, colors: Palette): string[] {
   ];
 }
 
-function figures({ title, metrics, baselines }: Report, colors: Palette): string[] {
+/** A report in a comparison, with the speed of its model. */
+export type ComparedReport = Report & { readonly docsPerSecond: number };
+
+/** One table of models on the same rows, the baselines of the first below. */
+export function comparisonLines(reports: readonly ComparedReport[], colors: Palette): string[] {
+  const [first] = reports;
+  if (first === undefined) return [];
   return table(
+    [...FIGURE_COLUMNS, { head: 'Docs', ...RIGHT }],
     [
-      { head: '' },
-      { head: 'Accuracy', ...RIGHT },
-      { head: 'Macro F1', ...RIGHT },
-      { head: 'Kappa', ...RIGHT },
-      { head: 'Log loss', ...RIGHT },
-      { head: 'ECE', ...RIGHT },
-    ],
-    [
-      figureRow(title, metrics),
-      figureRow('majority class', baselines.majority),
-      figureRow('no change', baselines.noChange),
+      ...reports.map((report) => [
+        ...figureRow(report.title, report.metrics),
+        rate(report.docsPerSecond),
+      ]),
+      ...baselineRows(first).map((row) => [...row, '-']),
     ],
     { colors },
   );
 }
 
+const FIGURE_COLUMNS: readonly Column[] = [
+  { head: '' },
+  { head: 'Accuracy', ...RIGHT },
+  { head: 'Macro F1', ...RIGHT },
+  { head: 'Kappa', ...RIGHT },
+  { head: 'Log loss', ...RIGHT },
+  { head: 'ECE', ...RIGHT },
+];
+
+function figures(report: Report, colors: Palette): string[] {
+  const rows = [figureRow(report.title, report.metrics), ...baselineRows(report)];
+  return table(FIGURE_COLUMNS, rows, { colors });
+}
+
+function baselineRows({ baselines }: Report): string[][] {
+  return [
+    figureRow('majority class', baselines.majority),
+    figureRow('no change', baselines.noChange),
+  ];
+}
+
 function figureRow(name: string, values: MetricValues | BaselineValues): string[] {
+  const scored = 'n' in values ? values.n : values.sums.n;
+  if (scored === 0) return [name, '-', '-', '-', '-', '-'];
   return [
     name,
     percent(values.accuracy),
     percent(values.macroF1),
-    values.kappa.toFixed(3),
+    kappaText(values.kappa),
     values.logLoss.toFixed(3),
     'ece' in values ? percent(values.ece) : '-',
   ];
+}
+
+/** Three decimals; what rounds to nothing has no sign. */
+export function kappaText(kappa: number): string {
+  return kappa.toFixed(3).replace(/^-(?=[0.]+$)/, '');
 }
 
 /** Precision, recall, F1 and support of each class, then their means, in River's form. */

@@ -28,7 +28,7 @@ export interface EvaluationOptions {
   readonly window?: number;
   /** Called with each answer, before the row is learned. `best` is -1 while no class is known. */
   readonly onPrediction?: (row: number, answer: ScoredAnswer) => void;
-  /** Called after each scored row. */
+  /** Called after each scored row; the time it takes counts for nobody. */
   readonly onScored?: (scorer: Scorer) => void;
   /** Monotonic ms; default `performance.now`. */
   readonly clock?: () => number;
@@ -168,7 +168,11 @@ export class Evaluation {
       return;
     }
     this.#scorer.score(truth, answer, baseline);
-    this.#options.onScored?.(this.#scorer);
+    const { onScored } = this.#options;
+    if (onScored === undefined) return;
+    const began = this.#now();
+    onScored(this.#scorer);
+    this.#elapsedMs -= this.#now() - began;
   }
 
   #learn(truth: string, learn: Learn, row: number): void {

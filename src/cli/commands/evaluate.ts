@@ -1,5 +1,5 @@
 /** `valence evaluate FILE`: prequential evaluation of models on a file, without a log. */
-import { readRows, type ReadRowsOptions } from '../../ingest/rows.ts';
+import { BATCH_ROWS, readRows, type ReadRowsOptions } from '../../ingest/rows.ts';
 import { inputName } from '../../ingest/bytes.ts';
 import {
   Evaluation,
@@ -10,11 +10,19 @@ import {
 import { DEFAULT_MAX_CLASSES, type ClassOptions } from '../../pipeline/classes.ts';
 import { ValenceError } from '../../errors.ts';
 import { command, type CommandContext } from '../command.ts';
+import { CurveSampler } from '../evaluation-curves.ts';
+import { checkReportFile, writeReportFile } from '../evaluation-file.ts';
+import { htmlReport, type Evaluated } from '../evaluation-html.ts';
+import { shuffled } from '../evaluation-shuffle.ts';
 import { count, rate } from '../numbers.ts';
-import { reportLines } from '../report.ts';
+import { packageVersion } from '../package.ts';
+import { comparisonLines, reportLines, type Report } from '../report.ts';
 import { namedColumns } from './publish.ts';
 
 type Context = CommandContext<'evaluate'>;
+
+/** Rolling window of the curves, scored rows. */
+const WINDOW = 500;
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -30,6 +38,10 @@ export const evaluateCommand = command({
       'evaluate examples/yelp.csv --label sentiment --model multinomial --model complement --json',
       'two models, a JSON object each',
     ],
+    [
+      'evaluate examples/yelp.csv --label sentiment --model gtnb --model multinomial --report report.html',
+      'two models side by side, with curves in a file for the browser',
+    ],
   ],
   run: (context, [path = '']) => run(context, path),
 });
@@ -41,27 +53,105 @@ async function run(context: Context, path: string): Promise<void> {
       'CONFIG_INVALID',
       'FILE: stdin cannot be read twice; save it as a file first',
     );
+  if (config.report !== undefined) await checkReportFile(config.report);
   const classes = await classesOf(context, path);
-  for (const kind of config.models) {
-    const evaluation = new Evaluation({
-      kind,
-      classes,
-      analyzer: config.analyzer,
-      delay: config.delay,
-    });
-    let rows = 0;
-    for await (const batch of labelledRows(context, path, kind === config.models[0])) {
-      evaluation.add(batch);
-      rows += batch.length;
-      out.status(`${kind}: ${count(rows)} rows`);
-    }
-    out.status('');
-    const report = evaluation.finish();
+  const rows =
+    config.shuffle === undefined ? undefined : await shuffledRows(context, path, config.shuffle);
+  const models: Evaluated[] = [];
+  for (const [index, kind] of config.models.entries()) {
+    const batches = rows === undefined ? labelledRows(context, path, index === 0) : inBatches(rows);
+    const evaluated = await evaluate(context, kind, classes, batches);
+    const { report } = evaluated;
     if (report.rows > 0 && report.learned === 0)
       out.note(`nothing was scored: no row has a label in '${config.label}'; see --label`);
-    if (out.json) await out.values([json(kind, path, report)]);
-    else await out.lines([...text(kind, report, context), '']);
+    if (out.json) await out.values([json(kind, path, report, config.shuffle)]);
+    else await out.lines([...reportLines(textOf(evaluated, context), out.colors), '']);
+    models.push(evaluated);
   }
+  if (models.length > 1 && !out.json) {
+    const compared = models.map((model) => ({
+      ...textOf(model, context),
+      docsPerSecond: model.report.docsPerSecond,
+    }));
+    await out.lines([
+      out.colors.bold('side by side'),
+      '',
+      ...comparisonLines(compared, out.colors),
+    ]);
+  }
+  if (config.report !== undefined) await writeHtml(context, path, config.report, models);
+}
+
+/** One model over all rows; curves only where a report asks for them. */
+async function evaluate(
+  { config, out, surroundings }: Context,
+  kind: string,
+  classes: ClassOptions,
+  batches: AsyncIterable<readonly EvaluationRow[]> | Iterable<readonly EvaluationRow[]>,
+): Promise<Evaluated> {
+  const { analyzer, delay } = config;
+  const curves = new CurveSampler(WINDOW);
+  const evaluation = new Evaluation({
+    kind,
+    classes,
+    analyzer,
+    delay,
+    window: WINDOW,
+    ...(config.report === undefined
+      ? {}
+      : {
+          onScored: (scorer) => {
+            curves.sample(scorer);
+          },
+        }),
+  });
+  let rows = 0;
+  for await (const batch of batches) {
+    if (surroundings.signal.aborted) break;
+    evaluation.add(batch);
+    rows += batch.length;
+    out.status(`${kind}: ${count(rows)} rows`);
+  }
+  out.status('');
+  const report = evaluation.finish();
+  return { kind, report, curves: curves.finish() };
+}
+
+async function writeHtml(
+  { config, out, surroundings }: Context,
+  path: string,
+  target: string,
+  models: readonly Evaluated[],
+): Promise<void> {
+  if (surroundings.signal.aborted) {
+    out.note('ended before the end of the file: no report was written');
+    return;
+  }
+  const { delay, shuffle } = config;
+  const html = htmlReport({
+    file: inputName(path),
+    delay,
+    shuffle,
+    version: packageVersion(),
+    models,
+  });
+  await writeReportFile(target, html);
+  out.note(`report: ${target}`);
+}
+
+/** All rows of the file in the order of a seed. */
+async function shuffledRows(
+  context: Context,
+  path: string,
+  seed: number,
+): Promise<readonly EvaluationRow[]> {
+  const rows: EvaluationRow[] = [];
+  for await (const batch of labelledRows(context, path, true)) rows.push(...batch);
+  return shuffled(rows, seed);
+}
+
+function* inBatches(rows: readonly EvaluationRow[]): Generator<readonly EvaluationRow[]> {
+  for (let at = 0; at < rows.length; at += BATCH_ROWS) yield rows.slice(at, at + BATCH_ROWS);
 }
 
 /** The declared classes, else those of the file, from a first pass. */
@@ -99,12 +189,13 @@ async function* labelledRows(
     });
 }
 
-function json(kind: string, path: string, report: EvaluationReport) {
+function json(kind: string, path: string, report: EvaluationReport, shuffle: number | undefined) {
   const { rows, scored, learned, metrics, baselines, docsPerSecond } = report;
   const { accuracy, macroF1, kappa, logLoss, ece, confusion, classes } = metrics;
   return {
     model: kind,
     file: inputName(path),
+    ...(shuffle === undefined ? {} : { shuffle }),
     rows,
     scored,
     learned,
@@ -120,8 +211,9 @@ function json(kind: string, path: string, report: EvaluationReport) {
   };
 }
 
-function text(kind: string, report: EvaluationReport, { out }: Context): string[] {
+function textOf({ kind, report }: Evaluated, { config }: Context): Report {
   const { rows, scored, learned, metrics, baselines, docsPerSecond } = report;
-  const notes = [`${count(rows)} rows`, rate(docsPerSecond)];
-  return reportLines({ title: kind, scored, learned, notes, metrics, baselines }, out.colors);
+  const order = config.shuffle === undefined ? [] : [`order of seed ${config.shuffle}`];
+  const notes = [`${count(rows)} rows`, ...order, rate(docsPerSecond)];
+  return { title: kind, scored, learned, notes, metrics, baselines };
 }
