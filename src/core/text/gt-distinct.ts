@@ -49,6 +49,35 @@ export class DistinctIds {
     if ((at + 1) * 2 > mask) this.#grow();
   }
 
+  /**
+   * Appends the ids of `count` hashes, each with its place in `hashes` as the origin: as `add` does, in one loop over variables and
+   * with room made at once, for speed.
+   *
+   * @param bits of a hash that are the id
+   * @param picked hashes whose cell here is 0 are passed over
+   */
+  addAll(hashes: Int32Array, count: number, bits: number, picked?: Uint8Array): void {
+    while ((this.length + count) * 2 > this.#mask) this.#grow();
+    const { ids, origins } = this;
+    const cells = this.#cells;
+    const stamp = this.#stamp;
+    const mask = (this.#mask << 1) | 1;
+    let { length } = this;
+    for (let at = 0; at < count; at++) {
+      if (picked !== undefined && picked[at] === 0) continue;
+      const id = (hashes[at] ?? 0) & bits;
+      let cell = (id << 1) & mask;
+      while (cells[cell] === stamp && cells[cell + 1] !== id) cell = (cell + 2) & mask;
+      if (cells[cell] === stamp) continue;
+      cells[cell] = stamp;
+      cells[cell + 1] = id;
+      ids[length] = id;
+      origins[length] = at;
+      length += 1;
+    }
+    this.length = length;
+  }
+
   #use(cells: number): void {
     this.#mask = cells - 1;
     if (cells * 2 > this.#cells.length) {

@@ -25,12 +25,12 @@ const UPPER_T = 0x54;
 const LOWER_T = 0x74;
 
 export class EmoticonMatcher {
-  readonly #classes: Uint16Array;
+  readonly #classes: Int32Array;
   /** The run of backward mouths last looked at, and whether an emoticon ends it. */
   #runEnd = 0;
   #runMatch = 0;
 
-  constructor(classes: Uint16Array) {
+  constructor(classes: Int32Array) {
     this.#classes = classes;
   }
 

@@ -1,4 +1,4 @@
-import { chainOf, finishChain } from './gt-hash.ts';
+import { chainOf, extendChain, finishChain, GT_HASH_SEED, mixUnit } from './gt-hash.ts';
 import { NEGATED, NEGATORS } from './gt-tokenizer.ts';
 import { toUnits } from './term-spans.ts';
 
@@ -16,6 +16,13 @@ const WORDS = [...NEGATORS].map(toUnits);
 /** Number of the word + 1 by the low bits of its hashes, no two of which fall together. */
 const CELLS = cellsOf([...NEGATORS]);
 
+const LOW_BITS = CELLS.length - 1;
+
+/** Whether `isNegatorSlice` may be true of such a token: a look that most words do not pass. */
+export function mayBeNegator(hash: number, hasApostrophe: boolean): boolean {
+  return hasApostrophe || CELLS[hash & LOW_BITS] !== 0;
+}
+
 /**
  * @param units the token is from `start` to `end`, mark left out
  * @param hash of the token with its mark or without, 32 bits
@@ -28,13 +35,29 @@ export function isNegatorSlice(
   hash: number,
   hasApostrophe: boolean,
 ): boolean {
-  if (!hasApostrophe) {
-    const word = CELLS[hash & (CELLS.length - 1)] ?? 0;
-    return word !== 0 && equals(units, start, end, WORDS[word - 1]);
-  }
-  if (units[end - 1] === LOWER_T && units[end - 2] === APOSTROPHE && units[end - 3] === LOWER_N)
+  if (
+    hasApostrophe &&
+    units[end - 1] === LOWER_T &&
+    units[end - 2] === APOSTROPHE &&
+    units[end - 3] === LOWER_N
+  )
     return true;
-  return WORDS.some((word) => equals(units, start, end, word));
+  const bare = hasApostrophe ? hashOfBare(units, start, end) : hash;
+  const word = CELLS[bare & LOW_BITS] ?? 0;
+  return word !== 0 && equals(units, start, end, WORDS[word - 1]);
+}
+
+/** Hash of the slice less its apostrophes. */
+function hashOfBare(units: Uint16Array, start: number, end: number): number {
+  let chain = GT_HASH_SEED;
+  let length = 0;
+  for (let at = start; at < end; at++) {
+    const unit = units[at] ?? 0;
+    if (unit === APOSTROPHE) continue;
+    chain = extendChain(chain, mixUnit(unit));
+    length += 1;
+  }
+  return finishChain(chain, length);
 }
 
 /** Whether the slice less its apostrophes is the word. */

@@ -1,9 +1,9 @@
 import { EmoticonMatcher } from './gt-emoticon.ts';
-import { extendChain } from './gt-hash.ts';
+import { extendChain, mixUnit } from './gt-hash.ts';
 import type { GtSlots } from './gt-slots.ts';
 import * as table from './gt-tables.ts';
 import { URL_TOKEN, USER_TOKEN, type GtVersion } from './gt-tokenizer.ts';
-import { GtUnits, isJoint, NORMALISED } from './gt-units.ts';
+import { GtUnits, NORMALISED } from './gt-units.ts';
 import { toUnits } from './term-spans.ts';
 
 /**
@@ -26,7 +26,6 @@ const USER = toUnits(USER_TOKEN);
 
 const HYPHEN = 0x2d;
 const HASH = 0x23;
-const UNDERSCORE = 0x5f;
 const EXCLAMATION = 0x21;
 const QUESTION = 0x3f;
 const WIDE_EXCLAMATION = 0xff01;
@@ -35,15 +34,16 @@ const WIDE_QUESTION = 0xff1f;
 const SYMBOLS = table.symbolStarts();
 
 // Constants of this module rather than imported ones: the compiler sees their values, a tenth of the time of a scan.
-const { classes: CLASSES, starts: STARTS, lower: LOWER, mixed: MIXED } = table.gtTables();
-const { IS_LETTER_OR_NUMBER, IS_TAG, IS_USUAL, IS_WORD, SKIP, START_WORD } = table;
+const { cells: CELLS, starts: STARTS } = table.gtTables();
+const { IS_JOINT, IS_LETTER_OR_NUMBER, IS_RARE, IS_TAG, IS_WORD, LOWER_SHIFT } = table;
+const { SECONDS, SKIP, START_TEARS_OR_WORD } = table;
 
 export class GtReader {
   readonly #isVersion1: boolean;
   /** Class of what is shortened to two when repeated. */
   readonly #elongated: number;
-  readonly #emoticons = new EmoticonMatcher(CLASSES);
-  readonly #units = new GtUnits(CLASSES);
+  readonly #emoticons = new EmoticonMatcher(CELLS);
+  readonly #units = new GtUnits(CELLS);
   readonly #slots: GtSlots;
 
   /** @param slots are filled */
@@ -69,7 +69,12 @@ export class GtReader {
     while (at < end) {
       const start = STARTS[cells[at] ?? 0] ?? 0;
       if (start === SKIP) at += 1;
-      else if (start === START_WORD) at = this.#word(at);
+      // Most words that begin as something else may: their second unit tells.
+      else if (
+        start <= START_TEARS_OR_WORD &&
+        ((CELLS[cells[at + 1] ?? 0] ?? 0) & (SECONDS[start] ?? 0)) === 0
+      )
+        at = this.#word(at);
       else at = this.#other(at, start);
       if (at < 0) return at;
     }
@@ -80,7 +85,6 @@ export class GtReader {
   #other(at: number, start: number): number {
     switch (start) {
       case table.START_TEARS_OR_WORD:
-        if (this.#units.cells[at + 1] !== UNDERSCORE) return this.#word(at);
         return this.#emoticon(at, table.START_EMOTICON_OR_WORD);
       case table.START_URL_OR_WORD:
         return this.#url(at);
@@ -115,43 +119,37 @@ export class GtReader {
     let { used, chain, pair } = slots;
     let at = from;
     let unit = units[at] ?? 0;
+    let cell = CELLS[unit] ?? 0;
     const isTag = unit === HASH;
     const inside = isTag ? IS_TAG : IS_WORD;
-    let bits = isTag ? inside : (CLASSES[unit] ?? 0);
     let seen = 0;
     let last = 0;
-    let run = 0;
+    let before = 0;
     let hasApostrophe = false;
     for (;;) {
       do {
-        const folded = LOWER[unit] ?? 0;
-        seen |= bits;
-        if (folded === last) run += 1;
-        else {
-          last = folded;
-          run = 1;
-        }
-        if (run < 3 || (bits & elongated) === 0) {
-          const mix = MIXED[unit] ?? 0;
+        const folded = cell >>> LOWER_SHIFT;
+        seen |= cell;
+        if (folded !== last || folded !== before || (cell & elongated) === 0) {
+          const mix = mixUnit(folded);
           chain = extendChain(chain, mix);
           pair = extendChain(pair, mix);
           to[used++] = folded;
         }
+        before = last;
+        last = folded;
         at += 1;
         unit = units[at] ?? 0;
-        bits = CLASSES[unit] ?? 0;
-      } while ((bits & inside) !== 0);
-      if (!isJoint(unit) || isTag || !this.#units.is(at + 1, IS_WORD)) break;
+        cell = CELLS[unit] ?? 0;
+      } while ((cell & inside) !== 0);
+      if ((cell & IS_JOINT) === 0 || isTag || !this.#units.is(at + 1, IS_WORD)) break;
       if (unit !== HYPHEN) hasApostrophe = true;
     }
-    if ((seen & ~IS_USUAL) !== 0 || (seen & IS_LETTER_OR_NUMBER) === 0) {
+    if ((seen & IS_RARE) !== 0 || (seen & IS_LETTER_OR_NUMBER) === 0) {
       slots.cancel(start);
       return this.#rareWord(from, at, seen);
     }
-    slots.used = used;
-    slots.chain = chain;
-    slots.pair = pair;
-    slots.closeWord(start, hasApostrophe);
+    slots.closeWord(start, used, chain, pair, hasApostrophe);
     return at;
   }
 
@@ -173,10 +171,11 @@ export class GtReader {
     let start = slots.begin();
     for (let at = from; at < end; at++) {
       const unit = units[at] ?? 0;
-      const folded = isFolded ? (LOWER[unit] ?? 0) : unit;
+      const cell = CELLS[unit] ?? 0;
+      const folded = isFolded ? cell >>> LOWER_SHIFT : unit;
       run = folded === last ? run + 1 : 1;
       last = folded;
-      if (isFolded && run > 2 && ((CLASSES[unit] ?? 0) & this.#elongated) !== 0) continue;
+      if (isFolded && run > 2 && (cell & this.#elongated) !== 0) continue;
       slots.push(folded);
       if (!isSplit) continue;
       slots.close(start);
@@ -199,7 +198,7 @@ export class GtReader {
     let isClauseMarks = this.#isVersion1;
     for (let inner = at; inner < end; inner++) {
       const unit = cells[inner] ?? 0;
-      seen |= CLASSES[unit] ?? 0;
+      seen |= CELLS[unit] ?? 0;
       if (STARTS[unit] !== table.START_EMOTICON_OR_BREAK) isClauseMarks = false;
     }
     if (isClauseMarks) this.#slots.break();

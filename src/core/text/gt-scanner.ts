@@ -52,7 +52,7 @@ export class GtScanner implements GtFeatures {
   constructor(options: GtScannerOptions) {
     this.#options = options;
     this.#mask = 2 ** options.bits - 1;
-    this.#slots = new GtSlots(options.negation ?? DEFAULT_NEGATION, this.#distinct, this.#mask);
+    this.#slots = new GtSlots(options.negation ?? DEFAULT_NEGATION);
     this.#reader = new GtReader(options.version, this.#slots);
   }
 
@@ -66,13 +66,11 @@ export class GtScanner implements GtFeatures {
 
   /** Features of a text: the scanner itself, valid until its next scan. */
   scan(text: string): GtFeatures {
-    this.#names.length = 0;
+    if (this.#names.length > 0) this.#names = [];
     this.#distinct.reset(text.length >> 1);
     let outcome = this.#reader.read(text, false);
-    if (outcome === NORMALISED) {
-      this.#distinct.reset(text.length >> 1);
+    if (outcome === NORMALISED)
       outcome = this.#reader.read(normalise(text, this.#options.version), true);
-    }
     this.#isByName = outcome === ODD;
     if (this.#isByName) this.#addNames(text);
     else this.#addGrams();
@@ -93,29 +91,25 @@ export class GtScanner implements GtFeatures {
   /** By way of the expressions. */
   #addNames(text: string): void {
     const { unigrams, bigrams, trigrams, chars } = gtFeatures(text, this.#options);
-    this.#distinct.reset(text.length >> 1);
     [unigrams, bigrams, trigrams, chars].forEach((names, type) => {
       for (const name of names) this.#addName(name);
       this.ends[type] = this.length;
     });
   }
 
-  /** What comes after the unigrams. */
+  /** By way of the slots. */
   #addGrams(): void {
     const { bigrams, trigrams, chars } = this.#options;
+    const slots = this.#slots;
+    this.#distinct.addAll(slots.unigrams, slots.count, this.#mask);
     this.ends[0] = this.length;
-    if (bigrams !== false) this.#addBigrams();
+    if (bigrams !== false)
+      this.#distinct.addAll(slots.bigrams, slots.count, this.#mask, slots.joins);
     this.ends[1] = this.length;
     if (trigrams === true) this.#addTrigrams();
     this.ends[2] = this.length;
     if (chars !== undefined) this.#addCharacterGrams(...chars);
     this.ends[3] = this.length;
-  }
-
-  #addBigrams(): void {
-    const { joins, bigrams, count } = this.#slots;
-    for (let slot = 1; slot < count; slot++)
-      if (joins[slot] !== 0) this.#distinct.add((bigrams[slot] ?? 0) & this.#mask, slot);
   }
 
   #addTrigrams(): void {

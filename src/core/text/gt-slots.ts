@@ -1,6 +1,5 @@
-import type { DistinctIds } from './gt-distinct.ts';
 import { chainOf, extendChain, finishChain, GT_HASH_SEED, mixUnit } from './gt-hash.ts';
-import { isNegatorSlice } from './gt-negators.ts';
+import { isNegatorSlice, mayBeNegator } from './gt-negators.ts';
 import { NEGATED } from './gt-tokenizer.ts';
 import { SPACE, toUnits } from './term-spans.ts';
 
@@ -30,30 +29,26 @@ export class GtSlots {
   ends = new Int32Array(512);
   /** Slots that stand before each slot without a break between: 0, 1, or 2 for more. */
   joins = new Uint8Array(512);
+  /** Hash of each slot. */
+  unigrams = new Int32Array(512);
   /** Hash of the bigram that ends with each slot, where `joins` is not 0. */
   bigrams = new Int32Array(512);
   /** Chains of the token that was begun. */
   chain = 0;
   pair = 0;
   readonly #negation: number;
-  readonly #unigrams: DistinctIds;
-  readonly #mask: number;
   /** Tokens that a negator still marks. */
   #reach = 0;
   /** `joins` of the next slot. */
   #joined = 0;
+  /** Where the last slot begins. */
+  #start = 0;
   /** Chain of the last slot and a space. */
   #previous = 0;
 
-  /**
-   * @param negation tokens that a negator marks
-   * @param unigrams takes the id of each slot
-   * @param mask bits of a hash that are the id
-   */
-  constructor(negation: number, unigrams: DistinctIds, mask: number) {
+  /** @param negation tokens that a negator marks */
+  constructor(negation: number) {
     this.#negation = negation;
-    this.#unigrams = unigrams;
-    this.#mask = mask;
   }
 
   /** Begins a document of `length` code units. */
@@ -68,6 +63,7 @@ export class GtSlots {
     this.starts = new Int32Array(length * 2);
     this.ends = new Int32Array(length * 2);
     this.joins = new Uint8Array(length * 2);
+    this.unigrams = new Int32Array(length * 2);
     this.bigrams = new Int32Array(length * 2);
   }
 
@@ -84,17 +80,9 @@ export class GtSlots {
 
   /** Begins a token, with its mark if it is in the reach of a negator. @returns where its first unit goes */
   begin(): number {
-    let chain = GT_HASH_SEED;
-    let pair = this.#previous;
-    if (this.#reach > 0) {
-      chain = MARKED_SEED;
-      for (let at = 0; at < MARK.length; at++) {
-        this.units[this.used++] = MARK[at] ?? 0;
-        pair = extendChain(pair, MARK_MIXED[at] ?? 0);
-      }
-    }
-    this.chain = chain;
-    this.pair = pair;
+    this.chain = GT_HASH_SEED;
+    this.pair = this.#previous;
+    if (this.#reach > 0) this.#mark();
     return this.used;
   }
 
@@ -122,25 +110,34 @@ export class GtSlots {
   close(start: number): void {
     const isMarked = this.#reach > 0;
     const first = isMarked ? start - MARK.length : start;
-    this.#append(first, finishChain(this.chain, this.used - first));
     if (isMarked) this.#reach -= 1;
+    const { used, chain } = this;
+    this.#append(first, used, chain, this.pair, finishChain(chain, used - first));
   }
 
-  /** Ends a token that may be a negator. */
-  closeWord(start: number, hasApostrophe: boolean): void {
-    const isMarked = this.#reach > 0;
-    const first = isMarked ? start - MARK.length : start;
-    const hash = finishChain(this.chain, this.used - first);
-    const isNegator =
-      this.#negation > 0 && isNegatorSlice(this.units, start, this.used, hash, hasApostrophe);
-    if (!isNegator) {
-      this.#append(first, hash);
-      if (isMarked) this.#reach -= 1;
+  /** Ends a token that may be a negator and whose units and chains are given: the fields are not up to date. */
+  closeWord(
+    start: number,
+    used: number,
+    chain: number,
+    pair: number,
+    hasApostrophe: boolean,
+  ): void {
+    const reach = this.#reach;
+    const first = reach > 0 ? start - MARK.length : start;
+    const hash = finishChain(chain, used - first);
+    if (
+      this.#negation > 0 &&
+      mayBeNegator(hash, hasApostrophe) &&
+      isNegatorSlice(this.units, start, used, hash, hasApostrophe)
+    ) {
+      this.#reach = this.#negation;
+      if (reach > 0) this.#appendUnmarked(start, used);
+      else this.#append(first, used, chain, pair, hash);
       return;
     }
-    if (isMarked) this.#unmark(start);
-    else this.#append(first, hash);
-    this.#reach = this.#negation;
+    if (reach > 0) this.#reach = reach - 1;
+    this.#append(first, used, chain, pair, hash);
   }
 
   /** Chain of the units from `start` to `end`. */
@@ -150,30 +147,39 @@ export class GtSlots {
     return chain;
   }
 
-  /** Ends the token without the mark that it was begun with. */
-  #unmark(start: number): void {
-    const end = this.used;
-    this.#reach = 0;
-    this.used = start - MARK.length;
-    const first = this.begin();
-    for (let at = start; at < end; at++) this.push(this.units[at] ?? 0);
-    this.#append(first, finishChain(this.chain, this.used - first));
+  /** Puts the mark before the token. */
+  #mark(): void {
+    this.chain = MARKED_SEED;
+    for (let at = 0; at < MARK.length; at++) {
+      this.units[this.used++] = MARK[at] ?? 0;
+      this.pair = extendChain(this.pair, MARK_MIXED[at] ?? 0);
+    }
   }
 
-  #append(start: number, hash: number): void {
+  /** Ends the token without the mark that it was begun with. */
+  #appendUnmarked(start: number, end: number): void {
+    const first = start - MARK.length;
+    this.used = first;
+    this.chain = GT_HASH_SEED;
+    this.pair = this.#previous;
+    for (let at = start; at < end; at++) this.push(this.units[at] ?? 0);
+    const { used, chain } = this;
+    this.#append(first, used, chain, this.pair, finishChain(chain, used - first));
+  }
+
+  #append(start: number, end: number, chain: number, pair: number, hash: number): void {
     const slot = this.count;
     const joined = this.#joined;
-    const { used } = this;
     this.starts[slot] = start;
-    this.ends[slot] = used;
+    this.ends[slot] = end;
     this.joins[slot] = joined;
-    if (joined > 0)
-      this.bigrams[slot] = finishChain(this.pair, used - (this.starts[slot - 1] ?? 0));
-    this.#unigrams.add(hash & this.#mask, slot);
-    this.units[used] = SPACE;
-    this.used = used + 1;
+    this.unigrams[slot] = hash;
+    this.bigrams[slot] = finishChain(pair, end - this.#start);
+    this.units[end] = SPACE;
+    this.used = end + 1;
     this.count = slot + 1;
+    this.#start = start;
     this.#joined = joined === 0 ? 1 : 2;
-    this.#previous = extendChain(this.chain, SPACE_MIXED);
+    this.#previous = extendChain(chain, SPACE_MIXED);
   }
 }

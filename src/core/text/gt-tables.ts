@@ -1,4 +1,3 @@
-import { mixUnit } from './gt-hash.ts';
 import {
   BACKWARD_EYES,
   BACKWARD_MOUTH,
@@ -33,11 +32,19 @@ export const IS_NOSE = 1 << 9;
 export const IS_MOUTH = 1 << 10;
 export const IS_BACKWARD_MOUTH = 1 << 11;
 export const IS_BACKWARD_EYES = 1 << 12;
-/** What version 1 shortens to two when repeated. */
-export const IS_ANY = 1 << 13;
+/** Joins two parts of a word: `'`, `’`, `-`. */
+export const IS_JOINT = 1 << 13;
+/** Second unit of `http` and `www`. */
+export const IS_ADDRESS = 1 << 14;
+/** Second unit of `T_T`. */
+export const IS_TEAR = 1 << 15;
+/** What version 1 shortens to two when repeated: every unit, its lower case included. */
+export const IS_ANY = -1;
 
-/** Of a word that needs no further look. */
-export const IS_USUAL = ~(IS_UNSPACED | IS_ODD);
+/** Of a word that needs a further look. */
+export const IS_RARE = IS_UNSPACED | IS_ODD;
+/** Where lower case begins in a cell, above the classes. */
+export const LOWER_SHIFT = 16;
 
 // What a match that begins with a code unit may be.
 export const SKIP = 0;
@@ -46,29 +53,34 @@ export const START_WORD = 1;
 export const START_URL_OR_WORD = 2;
 /** `8`, `x`, `d`: `xD` */
 export const START_EMOTICON_OR_WORD = 3;
-export const START_EMOTICON = 4;
-/** `:` `;` `(` `)` */
-export const START_EMOTICON_OR_BREAK = 5;
-export const START_BREAK = 6;
-export const START_SHOUT = 7;
-export const START_PICTOGRAPH = 8;
-export const START_USER = 9;
-export const START_TAG = 10;
-/** `&` may begin an entity. */
-export const START_ENTITY = 11;
-export const START_SURROGATE = 12;
 /** `T_T` */
-export const START_TEARS_OR_WORD = 13;
+export const START_TEARS_OR_WORD = 4;
+export const START_EMOTICON = 5;
+/** `:` `;` `(` `)` */
+export const START_EMOTICON_OR_BREAK = 6;
+export const START_BREAK = 7;
+export const START_SHOUT = 8;
+export const START_PICTOGRAPH = 9;
+export const START_USER = 10;
+export const START_TAG = 11;
+/** `&` may begin an entity. */
+export const START_ENTITY = 12;
+export const START_SURROGATE = 13;
+
+/** Of each that may be a word: classes of the second unit; if it has none of them, it is a word. */
+export const SECONDS = Int32Array.of(
+  0,
+  0,
+  IS_ADDRESS,
+  IS_NOSE | IS_MOUTH | IS_BACKWARD_MOUTH | IS_BACKWARD_EYES,
+  IS_TEAR,
+);
 
 export interface GtTables {
-  /** Classes of each code unit. */
-  readonly classes: Uint16Array;
+  /** Classes of each code unit, and above them its lower case (`’` as `'`; itself if odd): one look-up for both. */
+  readonly cells: Int32Array;
   /** What each code unit begins. */
   readonly starts: Uint8Array;
-  /** Each code unit in lower case, `’` as `'`; itself if odd. */
-  readonly lower: Uint16Array;
-  /** `mixUnit` of each cell of `lower`. */
-  readonly mixed: Int32Array;
 }
 
 const UNITS = 0x10000;
@@ -85,9 +97,8 @@ const BASIC_PLANE = basicPlane();
 /** The tables, which both versions share. */
 export function gtTables(): GtTables {
   const lower = lowerCase();
-  const mixed = new Int32Array(UNITS);
-  for (let unit = 0; unit < UNITS; unit++) mixed[unit] = mixUnit(lower[unit] ?? 0);
-  return { classes: classesOf(), starts: startsOf(), lower, mixed };
+  const cells = classesOf().map((classes, unit) => ((lower[unit] ?? 0) << LOWER_SHIFT) | classes);
+  return { cells, starts: startsOf() };
 }
 
 /** What each symbol of U+1F000 to U+1FAFF begins: START_PICTOGRAPH, SKIP, or START_WORD where only the expressions know. */
@@ -121,8 +132,8 @@ function lowerCase(): Uint16Array {
   return lower;
 }
 
-function classesOf(): Uint16Array {
-  const classes = new Uint16Array(UNITS);
+function classesOf(): Int32Array {
+  const classes = new Int32Array(UNITS);
   const mark = (pattern: string, bit: number): void =>
     forEachUnit(pattern, (unit) => {
       classes[unit] = (classes[unit] ?? 0) | bit;
@@ -131,7 +142,6 @@ function classesOf(): Uint16Array {
   mark(WORD, IS_WORD);
   mark(TAG, IS_TAG);
   mark(String.raw`\p{L}`, IS_LETTER);
-  mark('.', IS_ANY);
   mark(String.raw`\s`, IS_SPACE);
   mark(UNSPACED, IS_UNSPACED);
   mark(String.raw`\w`, IS_USER);
@@ -141,6 +151,9 @@ function classesOf(): Uint16Array {
   mark(MOUTH, IS_MOUTH);
   mark(BACKWARD_MOUTH, IS_BACKWARD_MOUTH);
   mark(BACKWARD_EYES, IS_BACKWARD_EYES);
+  mark("['’\\-]", IS_JOINT);
+  mark('[tw]', IS_ADDRESS);
+  mark('_', IS_TEAR);
   return classes;
 }
 

@@ -9,9 +9,6 @@ const WWW = toUnits('www.');
 const AUTHORITY = toUnits('://');
 
 const AMPERSAND = 0x26;
-const APOSTROPHE = 0x27;
-const QUOTE = 0x2019;
-const HYPHEN = 0x2d;
 const SLASH = 0x2f;
 const LESS = 0x3c;
 const GREATER = 0x3e;
@@ -19,17 +16,14 @@ const LOWER_B = 0x62;
 const LOWER_R = 0x72;
 const LOWER_S = 0x73;
 const LOWER_CASE = 0x20;
-const VARIATION_SELECTOR = 0xfe0f;
+const VARIATION_SELECTOR = '\ufe0f';
 /** Zeros that stand after the text. */
 const ZEROS = 3;
+/** From this length on a text is copied by the engine in one call, which has a price of its own and writes low bytes first. */
+const COPIED_FROM = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 48 : Infinity;
 
 /** In place of an end: the text must be normalised first. */
 export const NORMALISED = -1;
-
-/** Whether a unit may join two parts of a word: `'`, `’`, `-`. */
-export function isJoint(unit: number): boolean {
-  return unit === APOSTROPHE || unit === HYPHEN || unit === QUOTE;
-}
 
 export class GtUnits {
   /** Zero, the text, zeros. */
@@ -38,27 +32,29 @@ export class GtUnits {
   end = 1;
   /** Entities and line breaks are as they shall be. */
   isNormalised = false;
-  readonly #classes: Uint16Array;
+  readonly #classes: Int32Array;
+  /** The cells as bytes. */
+  #bytes = Buffer.from(this.cells.buffer);
 
-  constructor(classes: Uint16Array) {
+  constructor(classes: Int32Array) {
     this.#classes = classes;
   }
 
   /** @returns whether the text holds the variation selector U+FE0F */
   load(text: string, isNormalised: boolean): boolean {
     const { length } = text;
-    if (length + 1 + ZEROS > this.cells.length) this.cells = new Uint16Array(length * 2);
-    const { cells } = this;
-    let hasSelector = false;
-    for (let at = 0; at < length; at++) {
-      const unit = text.charCodeAt(at);
-      if (unit === VARIATION_SELECTOR) hasSelector = true;
-      cells[at + 1] = unit;
+    if (length + 1 + ZEROS > this.cells.length) {
+      this.cells = new Uint16Array(length * 2);
+      this.#bytes = Buffer.from(this.cells.buffer);
     }
+    const { cells } = this;
+    if (length < COPIED_FROM)
+      for (let at = 0; at < length; at++) cells[at + 1] = text.charCodeAt(at);
+    else this.#bytes.write(text, cells.BYTES_PER_ELEMENT, 'utf16le');
     this.end = length + 1;
     for (let at = this.end; at < this.end + ZEROS; at++) cells[at] = 0;
     this.isNormalised = isNormalised;
-    return hasSelector;
+    return text.includes(VARIATION_SELECTOR);
   }
 
   /** Whether the unit has any of the classes. */
@@ -91,7 +87,7 @@ export class GtUnits {
 
   #wordEnd(from: number): number {
     let at = this.runEnd(from, table.IS_WORD);
-    while (isJoint(this.cells[at] ?? 0) && this.is(at + 1, table.IS_WORD))
+    while (this.is(at, table.IS_JOINT) && this.is(at + 1, table.IS_WORD))
       at = this.runEnd(at + 1, table.IS_WORD);
     return at;
   }

@@ -16,6 +16,35 @@ test('keeps each id once in order of first occurrence, document after document',
   );
 });
 
+test('takes many hashes as it takes ids one by one, those passed over left out', () => {
+  const distinct = new DistinctIds();
+  const many = new DistinctIds();
+  const hash = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.maxSafeInteger());
+  const places = fc.array(fc.tuple(hash, fc.integer({ min: 0, max: 2 })), { maxLength: 2000 });
+  fc.assert(
+    fc.property(places, places, fc.nat(100), (all, some, expected) => {
+      const bits = 0xffff;
+      distinct.reset(expected);
+      many.reset(expected);
+      all.forEach(([each], at) => distinct.add(each & bits, at));
+      some.forEach(([each, pick], at) => {
+        if (pick > 0) distinct.add(each & bits, at);
+      });
+      const [hashes, picked] = [some.map(([each]) => each), some.map(([, pick]) => pick)];
+      many.addAll(
+        Int32Array.from(all, ([each]) => each),
+        all.length,
+        bits,
+      );
+      many.addAll(Int32Array.from(hashes), some.length, bits, Uint8Array.from(picked));
+      const { length } = distinct;
+      expect(many.length).toBe(length);
+      expect(many.ids.subarray(0, length)).toEqual(distinct.ids.subarray(0, length));
+      expect(many.origins.subarray(0, length)).toEqual(distinct.origins.subarray(0, length));
+    }),
+  );
+});
+
 test('finds ids apart that share their low bits', () => {
   const distinct = new DistinctIds();
   distinct.reset(0);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { gtHash } from '../../../../src/core/text/gt-hash.ts';
 import { GtScanner, type GtScannerOptions } from '../../../../src/core/text/gt-scanner.ts';
 import { gtFeatures } from '../../../../src/core/text/gt-tokenizer.ts';
-import { readDataSet } from '../models/vectors.ts';
+import { testOn } from '../models/vectors.ts';
 import { gtText } from './gt-text.ts';
 
 interface Hashed {
@@ -94,7 +94,7 @@ describe('the scan', () => {
     expect(different).toEqual([]);
   });
 
-  test.each([
+  for (const file of [
     'yelp-750.jsonl',
     'uci-sentences-3000.jsonl',
     'movie-reviews-10662.jsonl',
@@ -102,18 +102,14 @@ describe('the scan', () => {
     'sentiment140-57163.jsonl',
     'amazon-reviews-7999.jsonl',
     'zh-waimai.jsonl',
-  ])('does so for every text of %s', (file) => {
-    const rows = readDataSet(file);
-    if (rows === undefined) {
-      process.stderr.write(`skipped: no ${file} at VALENCE_DATA or ../shared/data\n`);
-      return;
-    }
-    for (const options of OPTIONS.slice(0, 2)) {
-      const scanner = new GtScanner(options);
-      const different = rows.filter(({ text }) => !agrees(scanner, text, options));
-      expect(different).toEqual([]);
-    }
-  });
+  ])
+    testOn(file, `does so for every text of ${file}`, (rows) => {
+      for (const options of OPTIONS.slice(0, 2)) {
+        const scanner = new GtScanner(options);
+        const different = rows.filter(({ text }) => !agrees(scanner, text, options));
+        expect(different).toEqual([]);
+      }
+    });
 
   test.each<[string, number, number]>([
     [`${']'.repeat(64)}: ${']'.repeat(65)}:`, 2, 2],
