@@ -2,7 +2,7 @@
  * A model with what turns texts into its features, for evaluation: one learner, one stream, no log.
  */
 import { createGtnb, isGtnbKind, parseGtnbKind } from '../core/models/gtnb-kind.ts';
-import { keepTyped, type TypedFeatures } from '../core/models/gtnb-features.ts';
+import { keepTyped, type TypedFeatures } from '../core/text/gt-features.ts';
 import type { Calibrator } from '../core/models/calibrator.ts';
 import type { Gtnb } from '../core/models/gtnb.ts';
 import type { Analysis } from '../core/models/gtnb-analysis.ts';

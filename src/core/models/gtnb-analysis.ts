@@ -1,7 +1,7 @@
 import { gtFeatures, type GtOptions } from '../text/gt-tokenizer.ts';
 import { GtScanner } from '../text/gt-scanner.ts';
 import { afinn, HashedLexicon, lexiconValue } from '../text/lexicon.ts';
-import { TYPES, type LexiconValues, type TypedFeatures } from './gtnb-features.ts';
+import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 
 /**
  * Text to the features of GT-NB, in two forms: exact, every feature by name, for study; and hashed, whose memory has a bound.

@@ -2,7 +2,7 @@ import type { Extractor } from '../text/features.ts';
 import type { Calibrator } from './calibrator.ts';
 import { compareTerms } from './class-counts.ts';
 import type { GtnbCounts } from './gtnb-counts.ts';
-import { TYPES, type TypedFeatures } from './gtnb-features.ts';
+import { TYPES, type TypedFeatures } from '../text/gt-features.ts';
 import { GroupSums, POLARITY, PRIOR, SUBJECTIVITY } from './gtnb-groups.ts';
 import type { Contribution, Model } from './model.ts';
 

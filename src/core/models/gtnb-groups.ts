@@ -1,5 +1,5 @@
 import type { GtnbCounts } from './gtnb-counts.ts';
-import { TYPES, type LexiconValues, type TypedFeatures } from './gtnb-features.ts';
+import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 import { LogTable } from './log-table.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { BINS, binOf, calibrationError, logLossOf } from '../metrics/losses.ts';
 import type { Calibrator } from './calibrator.ts';
 import type { Analysis } from './gtnb-analysis.ts';
-import { keepTyped, type TypedFeatures } from './gtnb-features.ts';
+import { keepTyped, type TypedFeatures } from '../text/gt-features.ts';
 import { Gtnb, type GtnbOptions } from './gtnb.ts';
 
 /**

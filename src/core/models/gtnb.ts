@@ -4,7 +4,7 @@ import { compareTerms, NEVER } from './class-counts.ts';
 import { GtnbCounts, type GtnbSums } from './gtnb-counts.ts';
 import type { Addition, GtnbDelta } from './gtnb-delta.ts';
 import { explainAnswer, topFeatures, type Explanation, type NameAt } from './gtnb-explain.ts';
-import { TYPES, type LexiconValues, type TypedFeatures } from './gtnb-features.ts';
+import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 import { GroupSums, INITIAL_WEIGHTS } from './gtnb-groups.ts';
 import type { Answer, FirstSight, Model, ModelSnapshot } from './model.ts';
 import { toPosterior } from './naive-bayes.ts';

@@ -1,6 +1,6 @@
 import { unitsToString } from '../codec/bytes.ts';
-import type { Features } from './features.ts';
 import { DistinctIds } from './gt-distinct.ts';
+import type { TypedFeatures } from './gt-features.ts';
 import { finishChain, gtHash } from './gt-hash.ts';
 import { GtReader, ODD } from './gt-reader.ts';
 import { GtSlots } from './gt-slots.ts';
@@ -28,16 +28,11 @@ export interface GtScannerOptions extends GtOptions {
   readonly bits: number;
 }
 
-/** Distinct hashed features of a document, each of value 1. */
-export interface GtFeatures extends Features {
-  /** Where each type ends in `ids`: unigrams, then bigrams, trigrams and character n-grams. */
-  readonly ends: Int32Array;
-}
-
 /** Only a mark begins with a capital letter. */
 const MARK_FIRST = NEGATED.charCodeAt(0);
 
-export class GtScanner implements GtFeatures {
+/** Its features are hashed, each of value 1. */
+export class GtScanner implements TypedFeatures {
   readonly ends = new Int32Array(4);
   values = new Float64Array(0);
   readonly #options: GtOptions;
@@ -65,7 +60,7 @@ export class GtScanner implements GtFeatures {
   }
 
   /** Features of a text: the scanner itself, valid until its next scan. */
-  scan(text: string): GtFeatures {
+  scan(text: string): TypedFeatures {
     if (this.#names.length > 0) this.#names = [];
     this.#distinct.reset(text.length >> 1);
     let outcome = this.#reader.read(text, false);

@@ -1,4 +1,4 @@
-import type { Features } from '../text/features.ts';
+import type { Features } from './features.ts';
 
 /** Features with a type: what GT-NB counts. */
 
