@@ -29,6 +29,8 @@ const kafka = {
 export default {
   // Many tests wait for processes and brokers rather than compute: all cores, where one less is the default.
   maxWorkers: '100%',
+  // A machine that is busy with something else is no failure.
+  testTimeout: 30_000,
   projects: [
     project('unit'),
     project('contract', { ...kafka, globalSetup: '<rootDir>/test/support/kafka/setup.js' }),
