@@ -1,7 +1,8 @@
 /**
  * A model with what turns texts into its features, for evaluation: one learner, one stream, no log.
  */
-import { createGtnb, isGtnbKind, parseGtnbKind } from '../core/models/gtnb-kind.ts';
+import { createGtnb } from '../core/models/gtnb-create.ts';
+import { isGtnbKind, parseGtnbKind } from '../core/models/gtnb-kind.ts';
 import { keepTyped, type TypedFeatures } from '../core/text/gt-features.ts';
 import type { Calibrator } from '../core/models/calibrator.ts';
 import type { Gtnb } from '../core/models/gtnb.ts';

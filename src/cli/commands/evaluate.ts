@@ -1,12 +1,7 @@
 /** `valence evaluate FILE`: prequential evaluation of models on a file, without a log. */
 import { BATCH_ROWS, readRows, type ReadRowsOptions } from '../../ingest/rows.ts';
 import { inputName } from '../../ingest/bytes.ts';
-import {
-  Evaluation,
-  inferClasses,
-  type EvaluationReport,
-  type EvaluationRow,
-} from '../../pipeline/evaluate.ts';
+import type { EvaluationReport, EvaluationRow } from '../../pipeline/evaluate.ts';
 import { DEFAULT_MAX_CLASSES, type ClassOptions } from '../../pipeline/classes.ts';
 import { ValenceError } from '../../errors.ts';
 import { command, type CommandContext } from '../command.ts';
@@ -20,6 +15,9 @@ import { comparisonLines, reportLines, type Report } from '../report.ts';
 import { namedColumns } from './publish.ts';
 
 type Context = CommandContext<'evaluate'>;
+
+/** Loaded when it is asked for: the tables of its texts take longer than most commands. */
+const evaluating = () => import('../../pipeline/evaluate.ts');
 
 /** Rolling window of the curves, scored rows. */
 const WINDOW = 500;
@@ -91,6 +89,7 @@ async function evaluate(
 ): Promise<Evaluated> {
   const { analyzer, delay } = config;
   const curves = new CurveSampler(WINDOW);
+  const { Evaluation } = await evaluating();
   const evaluation = new Evaluation({
     kind,
     classes,
@@ -164,6 +163,7 @@ async function classesOf(context: Context, path: string): Promise<ClassOptions> 
   const mapped = new Map(labelMap);
   for await (const batch of labelledRows(context, path, false))
     for (const { label } of batch) if (label !== undefined) met.add(mapped.get(label) ?? label);
+  const { inferClasses } = await evaluating();
   return { ...inferClasses(met), ...map };
 }
 

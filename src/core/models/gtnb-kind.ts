@@ -1,10 +1,9 @@
 import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
 import type { GtVersion } from '../text/gt-tokenizer.ts';
-import { ExactAnalysis, HashedAnalysis, type Analysis } from './gtnb-analysis.ts';
-import { Gtnb } from './gtnb.ts';
 
 /**
- * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,lexicon=off,bits=20`.
+ * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,lexicon=off,bits=20`. Read by every command, so it loads no tables; what
+ * makes the model is in `gtnb-create.ts`.
  */
 
 export interface GtnbKind {
@@ -24,7 +23,6 @@ export interface GtnbKind {
 const NAME = 'gtnb';
 const OPTIONS = new Map([[NAME, ['dfe', 'lexicon', 'tokenizer', 'ngrams', 'bits']]]);
 const DEFAULT_BITS = 22;
-const POLES = ['negative', 'positive'];
 
 /** True for `gtnb` and `gtnb:…`. */
 export function isGtnbKind(kind: string): boolean {
@@ -55,32 +53,6 @@ export function parseGtnbKind(kind: string): GtnbKind {
     bits,
     canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}`,
   };
-}
-
-/**
- * A model that has learned nothing, and the analysis of its texts.
- *
- * @param declared classes, worst to best
- */
-export function createGtnb(
-  kind: GtnbKind,
-  declared: readonly string[],
-): { readonly analysis: Analysis; readonly model: Gtnb } {
-  const isPolarity = declared[0] === POLES[0] && declared.at(-1) === POLES[1];
-  const options = {
-    version: kind.tokenizer,
-    bigrams: kind.ngrams >= 2,
-    trigrams: kind.ngrams >= 3,
-    lexicon: kind.lexicon === 'auto' ? isPolarity : kind.lexicon === 'on',
-  };
-  const analysis =
-    kind.bits === 'exact' ? new ExactAnalysis(options) : new HashedAnalysis(options, kind.bits);
-  const rows = kind.bits === 'exact' ? {} : { rows: 2 ** kind.bits };
-  const model = new Gtnb(kind.canonical, analysis, declared, analysis.lexicon, {
-    dfe: kind.dfe,
-    ...rows,
-  });
-  return { analysis, model };
 }
 
 function parseBits(given: string | undefined): number | 'exact' {

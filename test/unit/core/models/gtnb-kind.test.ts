@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createGtnb, isGtnbKind, parseGtnbKind } from '../../../../src/core/models/gtnb-kind.ts';
+import { createGtnb } from '../../../../src/core/models/gtnb-create.ts';
+import { isGtnbKind, parseGtnbKind } from '../../../../src/core/models/gtnb-kind.ts';
 
 const POLARITY = ['negative', 'positive'];
 

@@ -45,9 +45,11 @@ export function testOn<R extends Row = Row>(
   body: (rows: readonly R[]) => void,
 ): void {
   const isHere = existsSync(`${dataFolder}/${file}`);
+  const reason = `no ${file} at VALENCE_DATA or ../shared/data`;
+  if (!isHere) process.stderr.write(`SKIPPED ${name}: ${reason}\n`);
   const run = isHere ? test : test.skip;
   // oxlint-disable-next-line jest/valid-title, jest/no-disabled-tests, jest/expect-expect -- bodies are the callers'
-  run(isHere ? name : `${name} (skipped: no ${file} at VALENCE_DATA or ../shared/data)`, () => {
+  run(isHere ? name : `${name} (skipped: ${reason})`, () => {
     body((readDataSet(file) ?? []) as readonly R[]);
   });
 }
