@@ -192,7 +192,7 @@ function besides(): readonly (readonly (string | number)[])[] {
     const begun = performance.now();
     const capture = partition.capture();
     const captureMs = performance.now() - begun;
-    const written = timed(keep(encodeCarry(capture, state.extractor, CHUNK_BYTES)));
+    const written = timed(keep(encodeCarry(capture, state.extractors, CHUNK_BYTES)));
     const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
     show(`carry, ${rounded(PENDING)} waiting: capture`, 0, captureMs, captureMs);
     show('  write', bytes, written.longest, written.all);
@@ -203,13 +203,14 @@ function besides(): readonly (readonly (string | number)[])[] {
 }
 
 function* decodeAll(content: Uint8Array, state: PipelineState): Iterable<void> {
-  yield* decodeCarry(content, state.extractor);
+  yield* decodeCarry(content, state.extractors);
 }
 
 /** The sums of a million terms: capture and write. */
 function sums(): readonly (readonly (string | number)[])[] {
   const state = newState();
-  const { extractor, models } = state;
+  const { models } = state;
+  const extractor = state.extractors.for('multinomial');
   for (let first = 0, offset = 0; first < TERMS; first += WORDS, offset++) {
     extractor.extract(Array.from({ length: WORDS }, (_, at) => term(first + at)).join(' '));
     models[0]?.model.learn(extractor.keep(), LABELS[offset % 2] ?? '', { partition: 0, offset });
@@ -224,7 +225,7 @@ function sums(): readonly (readonly (string | number)[])[] {
     let bytes = 0;
     const written = timed(
       (function* () {
-        for (const piece of encodeSums(capture, extractor, CHUNK_BYTES)) {
+        for (const piece of encodeSums(capture, CHUNK_BYTES)) {
           bytes += piece.length;
           yield;
         }

@@ -112,7 +112,7 @@ class Fold extends Learner<LogRecord> {
   });
 
   get terms(): number {
-    return this.#state.extractor.size;
+    return this.#state.extractors.for('multinomial').size;
   }
 
   prepare(text: string, offset: number): LogRecord {

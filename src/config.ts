@@ -22,8 +22,9 @@ import {
 } from './config-values.ts';
 import { parseThreshold } from './core/metrics/threshold.ts';
 import { isGtnbKind, parseGtnbKind } from './core/models/gtnb-kind.ts';
-import { parseModelKind } from './core/models/registry.ts';
+import { parseModelKind } from './core/models/model-kinds.ts';
 import { parseAnalyzer } from './core/text/analyzer.ts';
+import { optionInvalid } from './core/text/named-options.ts';
 import { MASK_KINDS } from './ingest/mask.ts';
 import { DEFAULT_SESSION_TIMEOUT_MS, maskUrl } from './kafka-settings.ts';
 
@@ -63,14 +64,15 @@ const topicName = (what: string) =>
   ).optional();
 
 /** The kind in the spelling it was given. */
-const modelKind = parsed((kind) => {
+const evaluatedKind = parsed((kind) => {
   parseModelKind(kind);
   return kind;
 });
-/** Kinds that need no log may be evaluated before a pipeline can run them. */
-const evaluatedKind = parsed((kind) => {
-  if (isGtnbKind(kind)) parseGtnbKind(kind);
-  else parseModelKind(kind);
+/** Of a pipeline: it must have a bound on its memory, or a vocabulary that can be told to others. */
+const modelKind = parsed((kind) => {
+  parseModelKind(kind);
+  if (isGtnbKind(kind) && parseGtnbKind(kind).bits === 'exact')
+    optionInvalid("model 'gtnb'", 'bits', "a number here ('exact' is for evaluate)", 'exact');
   return kind;
 });
 const analyzerName = parsed((analyzer) => {
@@ -146,7 +148,7 @@ const kind = setting(
   { value: 'KIND' },
   modelKind,
 );
-const model = kind.default('multinomial');
+const model = kind.default('gtnb');
 const thresholds = setting(
   'what must hold, such as rolling.accuracy>=0.6; may be repeated',
   { flag: 'threshold', value: 'RULE', many: 'repeat' },
@@ -339,7 +341,7 @@ export const COMMANDS = {
       'kind of model to evaluate; may be repeated',
       { flag: 'model', value: 'KIND', many: 'repeat', commas: true },
       several(evaluatedKind),
-    ).default(['multinomial']),
+    ).default(['gtnb']),
     labels: labels.optional(),
     labelMap,
     text: textField,

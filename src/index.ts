@@ -31,7 +31,7 @@ export interface SubscriberOptions extends Omit<RunOptions, 'log' | 'models'> {
 
 /** Predicts each text of the source topic and learns from its label after, until told to stop; see `SubscriberOptions`. */
 export function runSubscriber(options: SubscriberOptions): Promise<SubscriberSummary> {
-  const { log, model = 'multinomial', challengers = {}, ...rest } = options;
+  const { log, model = 'gtnb', challengers = {}, ...rest } = options;
   return run({
     ...rest,
     log: log.log,

@@ -39,6 +39,20 @@ export const PredictionResult = z.object({
     .array(z.object({ feature: z.string(), weight: z.number().describe('log-odds, nats') }))
     .optional()
     .describe('the features that moved the answer most'),
+  logit: z
+    .object({
+      towards: z.string().describe('class that positive numbers speak for'),
+      value: z.number().describe('its log-odds, nats: the parts, the explanation and the rest added up'),
+      parts: z.object({
+        prior: z.number(),
+        bias: z.number(),
+        polarity: z.number(),
+        subjectivity: z.number(),
+      }),
+      rest: z.number().describe('sum over the features that are not listed'),
+    })
+    .optional()
+    .describe('what the explanation is a part of; kinds whose weights add up to the answer'),
 });
 export type PredictionResult = z.infer<typeof PredictionResult>;
 

@@ -14,7 +14,7 @@ import { DAY_MS, type TopicContract } from './contract.ts';
 const count = z.int().min(0);
 
 const header = {
-  version: z.literal(1),
+  version: z.literal(2),
   /** Grows with each snapshot of its kind; every chunk has it. */
   sequence: z.int().min(1),
   chunks: count,
@@ -23,8 +23,6 @@ const header = {
   /** SHA-256 of the contents of all chunks, in hex. */
   checksum: z.string().regex(/^[\da-f]{64}$/),
   pipeline: z.string(),
-  /** Identity of the analysis that made the features. */
-  extractor: z.string(),
 } as const;
 
 /** Where a partition stood. */
@@ -41,7 +39,14 @@ export const SumsHeader = z.object({
   ...header,
   kind: z.literal('sums'),
   /** Champion first, then challengers, then models that the subscriber did not run. */
-  models: z.array(z.object({ name: z.string(), kind: z.string() })),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      /** Identity of the analysis that made its features; '': it looks at labels only. */
+      extractor: z.string(),
+    }),
+  ),
   /** By partition. */
   partitions: z.array(z.object(place)),
 });
@@ -52,6 +57,8 @@ export const CarryHeader = z.object({
   ...place,
   kind: z.literal('carry'),
   partition: count,
+  /** Identities of the analyses that made the features of the carries. */
+  extractors: z.array(z.string()),
 });
 export type CarryHeader = z.infer<typeof CarryHeader>;
 

@@ -3,12 +3,12 @@
  *
  *   JSON: classes, and for each model its counters, figures, detectors │ for each model: pending │ waiting │ labelled │ gone
  *
- * Terms, labels and lists of classes are numbered as they first come: a number not given yet is a new one, which follows. Answers
- * of baselines are the same object for texts that came between two labels, and stay it.
+ * Terms, labels and lists of classes are numbered as they first come: a number not given yet is a new one, which follows. Hashed
+ * features are numbers. Answers of baselines are the same object for texts that came between two labels, and stay it.
  */
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { BaselineAnswer, ScoredAnswer } from '../core/metrics/scorer.ts';
-import type { Extractor, KeptFeatures } from '../core/text/features.ts';
+import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';
 import type { CarryCapture, LabelledText, PendingText, WaitingLabel } from './carry.ts';
 import type { FoldCapture } from './fold.ts';
 
@@ -16,7 +16,12 @@ type Head = Omit<CarryCapture, 'pending' | 'waiting' | 'labelled' | 'gone'>;
 
 interface Heads {
   readonly appended: readonly string[];
-  readonly carries: readonly { readonly model: string; readonly head: Head }[];
+  readonly carries: readonly {
+    readonly model: string;
+    /** Identity of its features. */
+    readonly extractor: string;
+    readonly head: Head;
+  }[];
 }
 
 /** Entries read between two turns of the event loop: a few ms. */
@@ -25,48 +30,75 @@ const STEP = 1000;
 /** Pieces of `size` bytes, the last one shorter. Each is made when it is asked for. */
 export function* encodeCarry(
   { appended, carries }: FoldCapture,
-  extractor: Pick<Extractor, 'visit'>,
+  extractors: { of(id: string): Pick<Extractor, 'id' | 'visit' | 'isHashed' | 'types'> },
   size: number,
 ): Generator<Uint8Array, void, undefined> {
   const out = new ByteWriter(2 * size);
   const heads: Heads = {
     appended,
-    carries: carries.map(({ model, carry }) => {
-      const { counters, scorer, drift, thresholds } = carry;
-      return { model, head: { counters, scorer, drift, thresholds } };
+    carries: carries.map(({ model, extractor, carry }) => {
+      const { pending, waiting, labelled, gone, ...head } = carry;
+      return { model, extractor, head };
     }),
   };
   out.string(JSON.stringify(heads));
-  const encoder = new CarryEncoder(out, extractor);
-  for (const { carry } of carries)
-    for (const _ of encoder.carry(carry)) while (out.length >= size) yield out.take(size);
+  const encoder = new CarryEncoder(out);
+  for (const { extractor, carry } of carries)
+    for (const _ of encoder.carry(carry, extractors.of(extractor))) while (out.length >= size) yield out.take(size);
   while (out.length > 0) yield out.take(size);
+}
+
+/** Numbers of the terms of an extractor. */
+class TermNumbers {
+  readonly extractor: Pick<Extractor, 'visit' | 'isHashed' | 'types'>;
+  count = 0;
+  /** By feature id: its number + 1; 0: none yet. */
+  #numbers = new Int32Array(4096);
+
+  constructor(extractor: Pick<Extractor, 'visit' | 'isHashed' | 'types'>) {
+    this.extractor = extractor;
+  }
+
+  /** -1: none yet. */
+  of(id: number): number {
+    return (this.#numbers[id] ?? 0) - 1;
+  }
+
+  add(id: number): void {
+    if (id >= this.#numbers.length) {
+      const grown = new Int32Array(Math.max(id + 1, this.#numbers.length * 2));
+      grown.set(this.#numbers);
+      this.#numbers = grown;
+    }
+    this.#numbers[id] = ++this.count;
+  }
 }
 
 class CarryEncoder {
   readonly #out: ByteWriter;
-  readonly #extractor: Pick<Extractor, 'visit'>;
-  /** By feature id: its number + 1; 0: none yet. */
-  #terms = new Int32Array(4096);
-  #termCount = 0;
+  readonly #terms = new Map<string, TermNumbers>();
   readonly #labels = new Map<string, number>();
   /** By the list and, since equal lists need not be one object, by its text. */
   readonly #lists = new Map<readonly string[] | string, number>();
   #listCount = 0;
   #baseline: BaselineAnswer | undefined;
 
-  constructor(out: ByteWriter, extractor: Pick<Extractor, 'visit'>) {
+  constructor(out: ByteWriter) {
     this.#out = out;
-    this.#extractor = extractor;
   }
 
   /** Stops after each entry, so that the caller may take what was written. */
-  *carry({ pending, waiting, labelled, gone }: CarryCapture): Generator<void, void, undefined> {
+  *carry(
+    { pending, waiting, labelled, gone }: CarryCapture,
+    extractor: Pick<Extractor, 'id' | 'visit' | 'isHashed' | 'types'>,
+  ): Generator<void, void, undefined> {
     const out = this.#out;
+    const terms = this.#terms.get(extractor.id) ?? new TermNumbers(extractor);
+    this.#terms.set(extractor.id, terms);
     out.varint(pending.length);
     for (const [id, text] of pending) {
       out.string(id);
-      yield this.#pending(text);
+      yield this.#pending(text, terms);
     }
     out.varint(waiting.length);
     for (const [id, { label, clock }] of waiting) {
@@ -75,25 +107,30 @@ class CarryEncoder {
       yield out.varint(clock);
     }
     out.varint(labelled.length);
-    for (const [id, { offset, label, features }] of labelled) {
+    for (const [id, { offset, label, addition, features }] of labelled) {
       out.string(id);
       out.varint(offset);
       out.byte(label === null ? 0 : 1);
       if (label !== null) this.#label(label);
-      yield this.#features(features);
+      out.varint(addition?.amount ?? 0);
+      if (addition !== undefined) out.varint(addition.mass);
+      yield this.#features(features, terms);
     }
     out.varint(gone.length);
     for (const id of gone) yield out.string(id);
   }
 
-  #pending({ offset, ordinal, clock, tsMs, features, answer, baseline }: PendingText): void {
+  #pending(
+    { offset, ordinal, clock, tsMs, features, answer, baseline }: PendingText,
+    terms: TermNumbers,
+  ): void {
     const out = this.#out;
     out.varint(offset);
     out.varint(ordinal);
     out.varint(clock);
     out.byte(tsMs === undefined ? 0 : 1);
     if (tsMs !== undefined) out.double(tsMs);
-    this.#features(features);
+    this.#features(features, terms);
     this.#answer(answer);
     if (baseline === this.#baseline) {
       out.byte(0);
@@ -112,16 +149,6 @@ class CarryEncoder {
     this.#list(classes);
     for (let c = 0; c < classes.length; c++) out.double(probabilities[c] ?? 0);
     out.varint(best + 1);
-  }
-
-  #newTerm(id: number): void {
-    if (id >= this.#terms.length) {
-      const grown = new Int32Array(Math.max(id + 1, this.#terms.length * 2));
-      grown.set(this.#terms);
-      this.#terms = grown;
-    }
-    this.#terms[id] = ++this.#termCount;
-    this.#extractor.visit(id, this.#out);
   }
 
   #list(classes: readonly string[]): void {
@@ -146,19 +173,33 @@ class CarryEncoder {
     this.#out.string(label);
   }
 
-  #features({ ids, values }: KeptFeatures): void {
+  #features(features: KeptFeatures, terms: TermNumbers): void {
+    const { ids, values } = features;
     const out = this.#out;
+    if (terms.extractor.isHashed) {
+      this.#hashed(features, terms.extractor.types);
+      return;
+    }
     // A feature that a full vocabulary had no room for has no name.
     out.varint(ids.includes(-1) ? ids.filter((id) => id !== -1).length : ids.length);
     for (let at = 0; at < ids.length; at++) {
       const id = ids[at] ?? -1;
       if (id === -1) continue;
       const value = values?.[at] ?? 1;
-      const known = this.#terms[id] ?? 0;
-      out.varint(2 * (known === 0 ? this.#termCount : known - 1) + (value === 1 ? 0 : 1));
-      if (known === 0) this.#newTerm(id);
+      const known = terms.of(id);
+      out.varint(2 * (known === -1 ? terms.count : known) + (value === 1 ? 0 : 1));
+      if (known === -1) {
+        terms.add(id);
+        terms.extractor.visit(id, out);
+      }
       if (value !== 1) out.varint(value);
     }
+  }
+
+  #hashed({ ids, ends = [] }: KeptFeatures, types: number): void {
+    const out = this.#out;
+    for (let type = 0; type < types; type++) out.varint(ends[type] ?? 0);
+    for (const id of ids) out.varint(id);
   }
 }
 
@@ -169,33 +210,42 @@ class CarryEncoder {
  */
 export function* decodeCarry(
   content: Uint8Array,
-  extractor: Pick<Extractor, 'internUnits'>,
+  extractors: { of(id: string): Pick<Extractor, 'internUnits' | 'isHashed' | 'types'> },
 ): Generator<void, FoldCapture, undefined> {
   const reader = new ByteReader(content);
   const { appended, carries }: Heads = JSON.parse(reader.string());
-  const decoder = new CarryDecoder(reader, extractor);
-  const decoded: { model: string; carry: CarryCapture }[] = [];
-  for (const { model, head } of carries) {
+  const decoder = new CarryDecoder(reader);
+  const decoded: { model: string; extractor: string; carry: CarryCapture }[] = [];
+  for (const { model, extractor, head } of carries) {
+    decoder.begin(extractor, extractors.of(extractor));
     const pending = yield* decoder.list(() => decoder.pending());
     const waiting = yield* decoder.list(() => decoder.waiting());
     const labelled = yield* decoder.list(() => decoder.labelled());
     const gone = yield* decoder.list(() => reader.string());
-    decoded.push({ model, carry: { ...head, pending, waiting, labelled, gone } });
+    decoded.push({ model, extractor, carry: { ...head, pending, waiting, labelled, gone } });
   }
   return { appended, carries: decoded };
 }
 
 class CarryDecoder {
   readonly #reader: ByteReader;
-  readonly #extractor: Pick<Extractor, 'internUnits'>;
-  readonly #terms: number[] = [];
+  /** By extractor: ids by number. */
+  readonly #known = new Map<string, number[]>();
+  #terms: number[] = [];
+  #extractor: Pick<Extractor, 'internUnits' | 'isHashed' | 'types'> | undefined;
   readonly #labels: string[] = [];
   readonly #lists: (readonly string[])[] = [];
   #baseline: BaselineAnswer = { counts: [], total: 0, majority: 0, previous: -1 };
 
-  constructor(reader: ByteReader, extractor: Pick<Extractor, 'internUnits'>) {
+  constructor(reader: ByteReader) {
     this.#reader = reader;
+  }
+
+  /** The next carry has features of this extractor. */
+  begin(id: string, extractor: Pick<Extractor, 'internUnits' | 'isHashed' | 'types'>): void {
     this.#extractor = extractor;
+    this.#terms = this.#known.get(id) ?? [];
+    this.#known.set(id, this.#terms);
   }
 
   *list<T>(read: () => T): Generator<void, T[], undefined> {
@@ -228,7 +278,9 @@ class CarryDecoder {
     const id = reader.string();
     const offset = reader.varint();
     const label = reader.byte() === 0 ? null : this.#label();
-    return [id, { offset, label, features: this.#features() }];
+    const amount = reader.varint();
+    const addition = amount === 0 ? undefined : { amount, mass: reader.varint() };
+    return [id, { offset, label, addition, features: this.#features() }];
   }
 
   #nextBaseline(): BaselineAnswer {
@@ -257,6 +309,8 @@ class CarryDecoder {
 
   #features(): KeptFeatures {
     const reader = this.#reader;
+    const extractor = this.#extractor;
+    if (extractor?.isHashed === true) return this.#hashed(extractor.types);
     const length = reader.varint();
     const ids = new Array<number>(length);
     let values: number[] | undefined;
@@ -265,7 +319,7 @@ class CarryDecoder {
       const index = Math.floor(head / 2);
       if (index === this.#terms.length) {
         const units = reader.readUnits();
-        this.#terms.push(this.#extractor.internUnits(reader.units, 0, units));
+        this.#terms.push(extractor?.internUnits(reader.units, 0, units) ?? 0);
       }
       ids[at] = this.#terms[index] ?? 0;
       if (head % 2 === 1) {
@@ -273,6 +327,15 @@ class CarryDecoder {
         values[at] = reader.varint();
       }
     }
-    return { ids, values };
+    return { ids, values, ends: undefined };
+  }
+
+  #hashed(types: number): KeptFeatures {
+    const reader = this.#reader;
+    const ends: number[] = [];
+    for (let type = 0; type < types; type++) ends.push(reader.varint());
+    const length = ends.at(-1) ?? 0;
+    while (ends.length < TYPES) ends.push(length);
+    return { ids: Array.from({ length }, () => reader.varint()), values: undefined, ends };
   }
 }

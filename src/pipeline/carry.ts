@@ -7,14 +7,17 @@
  *                        (by age and number) ────────► gone      (a label for it is «expired»)
  *
  * An event holds everything a step needs, so that a delta carries events and a new owner replays them: no model, no text and no
- * clock is needed for that. Effects on the sums and outputs go to a sink, which a replay leaves out.
+ * clock is needed for that. Effects on the sums and outputs go to a sink; that of a replay has none. What a calibrator learned is
+ * not learned again: the delta holds it whole.
  *
  * Invariants
  * - a kept answer is scored at most once; a correction undoes counts, never scores;
  * - age is measured by the log's record timestamps, as their running maximum, never by `ts` and never by a clock;
  * - `rollback` returns to the last `mark` exactly.
  */
-import type { FirstSight } from '../core/models/model.ts';
+import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
+import type { Addition } from '../core/models/gtnb-delta.ts';
+import type { FirstSight, Model } from '../core/models/model.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
 import { Adwin } from '../core/drift/adwin.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
@@ -47,7 +50,6 @@ export interface TextEvent {
   readonly timestamp: number;
   /** The record's own ts, as `source.ts` shows it, ms; undefined if it is no date. */
   readonly tsMs: number | undefined;
-  readonly features: KeptFeatures;
   readonly label: string | undefined;
 }
 
@@ -70,10 +72,10 @@ export interface Outcome {
   readonly delayRecords?: number;
 }
 
-/** Where effects go. Replays give none. */
+/** Where effects go. */
 export interface CarrySink {
-  learn(features: KeptFeatures, label: string, sight: FirstSight): void;
-  unlearn(features: KeptFeatures, label: string): void;
+  learn(features: KeptFeatures, label: string, sight: FirstSight): Addition | undefined;
+  unlearn(features: KeptFeatures, label: string, addition: Addition | undefined): void;
   /** The number of scored records reached a multiple of `metricsEvery`. */
   metrics(): void;
   drift(detector: 'adwin', evidence: Readonly<Record<string, number>>): void;
@@ -102,6 +104,8 @@ export interface LabelledText {
   readonly features: KeptFeatures;
   /** null: withdrawn. */
   readonly label: string | null;
+  /** What it added to the sums; undefined: what every document adds. */
+  readonly addition: Addition | undefined;
 }
 
 export interface Counters {
@@ -117,9 +121,37 @@ export interface Counters {
   expired: number;
 }
 
+/** Of a replay: what a step does to the model is known, and its outputs are written. */
+export class ReplaySink implements CarrySink {
+  /** What the model counted at the step in hand. */
+  addition: Addition | undefined;
+
+  learn(): Addition | undefined {
+    return this.addition;
+  }
+
+  unlearn(): void {
+    // It is in the deltas.
+  }
+
+  metrics(): void {
+    // Written.
+  }
+
+  drift(): void {
+    // Written.
+  }
+
+  alert(): void {
+    // Written.
+  }
+}
+
 export class ModelCarry {
   readonly options: CarryOptions;
   readonly scorer: Scorer;
+  /** Of the model whose carry it is; undefined: its kind has none, or it is not run here. */
+  #calibrator: Calibrator | undefined;
   readonly #adwin: Adwin;
   readonly #thresholds: readonly ThresholdState[];
   readonly #pending = new FifoMap<PendingText>();
@@ -129,8 +161,14 @@ export class ModelCarry {
   #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0 };
   #marked: Counters = { ...this.#counters };
 
-  constructor(options: CarryOptions, from?: Pick<CarryCapture, 'scorer' | 'drift' | 'thresholds'>) {
+  /** @param model see `options`; undefined: it is not run here */
+  constructor(
+    options: CarryOptions,
+    model: Pick<Model, 'calibrator'> | undefined,
+    from?: Pick<CarryCapture, 'scorer' | 'drift' | 'thresholds' | 'calibrator'>,
+  ) {
     this.options = options;
+    this.#calibrator = model?.calibrator(from?.calibrator);
     const scoring = { window: options.window, order: options.declared };
     this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
     this.#adwin = from === undefined ? new Adwin() : Adwin.restore(from.drift);
@@ -144,6 +182,15 @@ export class ModelCarry {
 
   get learned(): number {
     return this.#counters.learned;
+  }
+
+  get calibrator(): Calibrator | undefined {
+    return this.#calibrator;
+  }
+
+  /** Goes on with another calibrator: a new owner's way to that of the old one. */
+  calibrate(calibrator: Calibrator | undefined): void {
+    this.#calibrator = calibrator;
   }
 
   /** Numbers for the metrics record. */
@@ -166,7 +213,7 @@ export class ModelCarry {
    *
    * @param answer made before anything of this record was learned; `best` is -1 when the model knew no class
    */
-  text(event: TextEvent, answer: ScoredAnswer, sink: CarrySink | undefined): void {
+  text(event: TextEvent, features: KeptFeatures, answer: ScoredAnswer, sink: CarrySink): void {
     this.#advance(event.timestamp);
     const { id } = event;
     const baseline = this.scorer.baselineAnswer();
@@ -177,7 +224,7 @@ export class ModelCarry {
     const label = event.label ?? early?.label;
     if (label !== undefined) {
       this.#score(label, answer, baseline, sink);
-      this.#learn(id, event.offset, event.features, label, sink);
+      this.#learn(id, event.offset, features, label, sink);
       return;
     }
     this.#labelled.delete(id);
@@ -186,7 +233,7 @@ export class ModelCarry {
       ordinal,
       clock: this.#counters.clock,
       tsMs: event.tsMs,
-      features: event.features,
+      features,
       answer,
       baseline,
     });
@@ -194,7 +241,7 @@ export class ModelCarry {
   }
 
   /** Folds a label record. */
-  label(event: LabelEvent, sink: CarrySink | undefined): Outcome {
+  label(event: LabelEvent, sink: CarrySink): Outcome {
     this.#advance(event.timestamp);
     const { id, label } = event;
     const pending = this.#pending.get(id);
@@ -212,7 +259,7 @@ export class ModelCarry {
     event: LabelEvent,
     text: PendingText,
     label: string,
-    sink: CarrySink | undefined,
+    sink: CarrySink,
   ): Outcome {
     this.#pending.delete(event.id);
     const { answer } = text;
@@ -234,17 +281,17 @@ export class ModelCarry {
     id: string,
     text: LabelledText,
     label: string | null,
-    sink: CarrySink | undefined,
+    sink: CarrySink,
   ): Outcome {
     const previous = text.label;
     if (label === previous) return { status: 'duplicate' };
     if (previous !== null) {
-      sink?.unlearn(text.features, previous);
+      sink.unlearn(text.features, previous, text.addition);
       this.scorer.unlearn(previous);
       this.#counters.learned -= 1;
     }
     if (label === null) {
-      this.#labelled.set(id, { ...text, label: null });
+      this.#labelled.set(id, { ...text, label: null, addition: undefined });
       return { status: 'withdrawn', previous };
     }
     this.#learn(id, text.offset, text.features, label, sink);
@@ -271,7 +318,7 @@ export class ModelCarry {
     label: string,
     answer: ScoredAnswer,
     baseline: BaselineAnswer,
-    sink: CarrySink | undefined,
+    sink: CarrySink,
   ): void {
     if (answer.best < 0) {
       this.scorer.scoreBaselines(label, baseline);
@@ -279,19 +326,19 @@ export class ModelCarry {
     }
     this.scorer.score(label, answer, baseline);
     this.#adwin.update(answer.classes[answer.best] === label ? 0 : 1);
-    if (this.#adwin.drift && sink !== undefined) {
+    if (this.#adwin.drift) {
       sink.drift('adwin', { width: this.#adwin.width, mean: this.#adwin.estimation });
     }
     if (this.scorer.scored % this.options.metricsEvery === 0) this.#report(sink);
   }
 
-  #report(sink: CarrySink | undefined): void {
-    sink?.metrics();
+  #report(sink: CarrySink): void {
+    sink.metrics();
     if (this.#thresholds.length === 0) return;
     const metrics = this.metrics();
     for (const [index, threshold] of this.#thresholds.entries()) {
       const change = threshold.evaluate(metrics);
-      if (change !== undefined) sink?.alert(threshold.rule, index, change.state, change.value);
+      if (change !== undefined) sink.alert(threshold.rule, index, change.state, change.value);
     }
   }
 
@@ -317,12 +364,12 @@ export class ModelCarry {
     offset: number,
     features: KeptFeatures,
     label: string,
-    sink: CarrySink | undefined,
+    sink: CarrySink,
   ): void {
-    sink?.learn(features, label, { partition: this.options.partition, offset });
+    const addition = sink.learn(features, label, { partition: this.options.partition, offset });
     this.scorer.learn(label);
     this.#counters.learned += 1;
-    this.#labelled.set(id, { offset, features, label });
+    this.#labelled.set(id, { offset, features, label, addition });
     if (this.#labelled.size > this.options.correctable) {
       const oldest = this.#labelled.evict();
       if (oldest !== undefined) this.#forget(oldest.id);
@@ -357,6 +404,7 @@ export class ModelCarry {
 
   /** The chunk so far is committed. */
   mark(): void {
+    this.#calibrator?.mark();
     this.scorer.mark();
     this.#adwin.mark();
     for (const threshold of this.#thresholds) threshold.mark();
@@ -366,6 +414,7 @@ export class ModelCarry {
 
   /** The chunk so far never happened. */
   rollback(): void {
+    this.#calibrator?.rollback();
     this.scorer.rollback();
     this.#adwin.rollback();
     for (const threshold of this.#thresholds) threshold.rollback();
@@ -380,10 +429,13 @@ export class ModelCarry {
    * @param term name of a feature id
    */
   snapshot(term: (id: number) => string): CarrySnapshot {
-    const features = ({ ids, values }: KeptFeatures): FeatureList =>
-      ids.map((id, at) => [term(id), values?.[at] ?? 1] as const);
+    const features = ({ ids, values, ends }: KeptFeatures): FeatureList => ({
+      terms: ids.map((id, at) => [term(id), values?.[at] ?? 1] as const),
+      ends,
+    });
     return {
       ...this.#counters,
+      calibrator: this.#calibrator?.snapshot(),
       scorer: this.scorer.snapshot(),
       drift: this.#adwin.snapshot(),
       thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
@@ -406,6 +458,7 @@ export class ModelCarry {
         id,
         offset: text.offset,
         label: text.label,
+        addition: text.addition,
         features: features(text.features),
       })),
       gone: Array.from(this.#gone.entries(), ([id]) => id),
@@ -419,6 +472,7 @@ export class ModelCarry {
   capture(): CarryCapture {
     return {
       counters: { ...this.#counters },
+      calibrator: this.#calibrator?.snapshot(),
       scorer: this.scorer.snapshot(),
       drift: this.#adwin.snapshot(),
       thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
@@ -430,8 +484,12 @@ export class ModelCarry {
   }
 
   /** A marked carry that goes on exactly as the one that was captured. */
-  static revive(capture: CarryCapture, options: CarryOptions): ModelCarry {
-    const carry = new ModelCarry(options, capture);
+  static revive(
+    capture: CarryCapture,
+    options: CarryOptions,
+    model: Pick<Model, 'calibrator'> | undefined,
+  ): ModelCarry {
+    const carry = new ModelCarry(options, model, capture);
     for (const [id, text] of capture.pending) carry.#pending.set(id, text);
     for (const [id, label] of capture.waiting) carry.#waiting.set(id, label);
     for (const [id, text] of capture.labelled) carry.#labelled.set(id, text);
@@ -445,16 +503,20 @@ export class ModelCarry {
   static restore(
     snapshot: CarrySnapshot,
     options: CarryOptions,
+    model: Pick<Model, 'calibrator'> | undefined,
     intern: (term: string) => number,
   ): ModelCarry {
-    const features = (list: FeatureList): KeptFeatures => ({
-      ids: list.map(([term]) => intern(term)),
-      values: list.every(([, value]) => value === 1) ? undefined : list.map(([, value]) => value),
+    const features = ({ terms, ends }: FeatureList): KeptFeatures => ({
+      ids: terms.map(([term]) => intern(term)),
+      values: terms.every(([, value]) => value === 1) ? undefined : terms.map(([, value]) => value),
+      ends,
     });
-    const { clock, texts, learned, replaced, expired, scorer, drift, thresholds } = snapshot;
+    const { clock, texts, learned, replaced, expired } = snapshot;
+    const { calibrator, scorer, drift, thresholds } = snapshot;
     return ModelCarry.revive(
       {
         counters: { clock, texts, learned, replaced, expired },
+        calibrator,
         scorer,
         drift,
         thresholds,
@@ -470,6 +532,7 @@ export class ModelCarry {
         gone: snapshot.gone,
       },
       options,
+      model,
     );
   }
 }
@@ -482,7 +545,10 @@ function listAnswer({ classes, probabilities, best }: ScoredAnswer): AnswerList 
   };
 }
 
-type FeatureList = readonly (readonly [term: string, value: number])[];
+interface FeatureList {
+  readonly terms: readonly (readonly [term: string, value: number])[];
+  readonly ends: readonly number[] | undefined;
+}
 
 interface AnswerList {
   readonly classes: readonly string[];
@@ -493,6 +559,7 @@ interface AnswerList {
 /** A carry at one moment, with ids of this process; oldest entries first. */
 export interface CarryCapture {
   readonly counters: Readonly<Counters>;
+  readonly calibrator: CalibratorState | undefined;
   readonly scorer: ReturnType<Scorer['snapshot']>;
   readonly drift: ReturnType<Adwin['snapshot']>;
   readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
@@ -504,6 +571,7 @@ export interface CarryCapture {
 
 /** A carry as plain data. */
 export interface CarrySnapshot extends Readonly<Counters> {
+  readonly calibrator: CalibratorState | undefined;
   readonly scorer: ReturnType<Scorer['snapshot']>;
   readonly drift: ReturnType<Adwin['snapshot']>;
   readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
@@ -526,6 +594,7 @@ export interface CarrySnapshot extends Readonly<Counters> {
     readonly id: string;
     readonly offset: number;
     readonly label: string | null;
+    readonly addition: Addition | undefined;
     readonly features: FeatureList;
   }[];
   readonly gone: readonly string[];

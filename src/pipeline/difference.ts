@@ -3,7 +3,7 @@
  * Words of the stream never appear: a string is «a string».
  */
 import type { LogRecord } from '../ports/event-log.ts';
-import { readDelta } from './delta.ts';
+import { readDelta } from './delta-reader.ts';
 import type { Output } from './result-records.ts';
 
 /** One field that differs. */
@@ -77,22 +77,21 @@ export function deltaDifference(
 ): (FieldDifference & { readonly offset: number | undefined }) | undefined {
   if (sameBytes(expected, found)) return undefined;
   const ids = new Map<string, number>();
-  const terms = {
-    intern: (term: string): number => {
-      const id = ids.get(term) ?? ids.size;
-      ids.set(term, id);
-      return id;
-    },
+  const intern = (term: string): number => {
+    const id = ids.get(term) ?? ids.size;
+    ids.set(term, id);
+    return id;
   };
+  const terms = { find: () => ({ intern }) };
   const plain = (bytes: Uint8Array) => {
     const delta = readDelta(bytes);
-    const { pipeline, partition, epoch, from, to, seen } = delta;
+    const { pipeline, partition, epoch, from, to, seen, names } = delta;
     const events = delta.events(terms);
-    const models = delta.models(terms).map(({ delta: counts, ...model }) => ({
+    const models = delta.taught(terms).map(({ delta: counts, ...model }) => ({
       ...model,
       ...counts,
     }));
-    return { pipeline, partition, epoch, from, to, seen, events, models };
+    return { pipeline, partition, epoch, from, to, seen, events, models, names };
   };
   const [a, b] = [plain(expected), plain(found)];
   const different = differenceOf(a, b) ?? {

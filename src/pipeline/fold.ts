@@ -12,21 +12,34 @@
  * - between stage and commit the sums are as committed: a sibling partition's chunk sees nothing of it;
  * - a record that cannot be folded becomes a dead letter and moves the position like any other.
  */
-import { FeatureBuffer, keepFeatures, type Features } from '../core/text/features.ts';
-import type { ModelDelta } from '../core/models/model.ts';
+import type { CalibratorState } from '../core/models/calibrator.ts';
+import type { Addition } from '../core/models/gtnb-delta.ts';
+import type { Explanation, ModelDelta } from '../core/models/model.ts';
+import {
+  FeatureBuffer,
+  keepFeatures,
+  NO_FEATURES as NOTHING,
+  type Extractor,
+  type Features,
+  type KeptFeatures,
+} from '../core/text/features.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { deadLetterHeaders, type TopicNames } from '../../topics/index.ts';
 import {
   ModelCarry,
+  ReplaySink,
   type CarryCapture,
   type CarryOptions,
   type CarrySink,
   type CarrySnapshot,
 } from './carry.ts';
 import type { ClassRules } from './classes.ts';
-import { DeltaEncoder, type ChunkEvent, type ReadDelta } from './delta.ts';
+import { DeltaEncoder } from './delta-encoder.ts';
+import type { ReadDelta } from './delta-reader.ts';
+import { extractorsOf, type ChunkEvent, type FeatureName } from './delta.ts';
+import { FeatureNamer } from './feature-namer.ts';
 import { ResultRecords, type Origin, type Output } from './result-records.ts';
 import {
   readSourceRecord,
@@ -71,6 +84,9 @@ export interface StagedChunk {
   readonly from: number;
   readonly to: number;
   readonly deltas: readonly ModelDelta[];
+  readonly names: readonly FeatureName[];
+  /** By model: its calibrator after the chunk; undefined: as before. */
+  readonly calibrators: readonly (CalibratorState | undefined)[];
   /** Size of the delta as it is written. */
   readonly deltaBytes: number;
   readonly predictions: number;
@@ -79,6 +95,7 @@ export interface StagedChunk {
 }
 
 const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
+const NO_FEATURES: KeptFeatures = { ids: [], values: undefined, ends: undefined };
 
 /** One owned partition: its carries, over the state that it shares with its siblings. */
 export class PartitionFold {
@@ -100,6 +117,12 @@ export class PartitionFold {
   readonly #everyone: readonly number[];
   readonly #sinks: readonly CarrySink[];
   readonly #features = new FeatureBuffer();
+  /** Extractors of the models that need one, as deltas number them; by model, which of them is its own, -1: none. */
+  readonly #extractors: readonly Extractor[];
+  readonly #namer: FeatureNamer;
+  readonly #analyses: readonly number[];
+  /** What the model in hand counted for the record in hand. */
+  #added: Addition | undefined;
   /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
   #effects: Output[] = [];
   readonly #classLists: (readonly string[])[] = [];
@@ -118,7 +141,16 @@ export class PartitionFold {
       correctable: options.correctable,
       thresholds: options.thresholds,
     };
-    this.#carries = state.models.map(() => new ModelCarry(this.#carryOptions));
+    const extractors = extractorsOf(state.models.map(({ extractor: { id } }) => ({ extractor: id })));
+    this.#extractors = extractors.map((id) => state.extractors.of(id));
+    this.#namer = new FeatureNamer(
+      this.#extractors.map((extractor) => ({
+        extractor,
+        model: state.models.find((running) => running.extractor === extractor)?.model,
+      })),
+    );
+    this.#analyses = state.models.map(({ extractor }) => extractors.indexOf(extractor.id));
+    this.#carries = state.models.map(({ model }) => new ModelCarry(this.#carryOptions, model));
     this.#reported = state.models.map(() => 0);
     this.#everyone = [...state.models.keys()];
     this.#sinks = this.#everyone.map((index) => this.#sink(index));
@@ -147,6 +179,8 @@ export class PartitionFold {
     const outputs: Output[] = [];
     const events: ChunkEvent[] = [];
     const counts = { predictions: 0, outcomes: 0, deadLetters: 0 };
+    this.#namer.begin();
+    this.#mergeCalibrators();
     for (const record of records) {
       const input = readSourceRecord(record);
       const refused =
@@ -162,6 +196,9 @@ export class PartitionFold {
       else counts.outcomes += 1;
     }
     const deltas = this.#state.models.map(({ model }) => model.takeDelta());
+    const calibrators = this.#carries.map(({ calibrator }) =>
+      calibrator?.isChanged === true ? calibrator.snapshot() : undefined,
+    );
     const delta = this.#encoder.encode(
       {
         pipeline: this.#state.pipeline,
@@ -170,15 +207,18 @@ export class PartitionFold {
         from,
         to,
         seen: this.#state.positions.map((position, p) => (p === this.partition ? from : position)),
-        models: this.#state.models.map(({ name, model }, index) => ({
+        models: this.#state.models.map(({ name, model, extractor }, index) => ({
           name,
           kind: model.kind,
-          extractor: this.#state.extractor.id,
+          extractor: extractor.id,
+          unit: model.unit,
           delta: deltas[index] ?? NO_DELTA,
+          calibrator: calibrators[index],
         })),
+        names: this.#namer.given,
         events,
       },
-      this.#state.extractor,
+      this.#state.extractors,
     );
     outputs.push({
       topic: this.#options.topics.model,
@@ -186,15 +226,20 @@ export class PartitionFold {
       key: null,
       value: delta,
     });
-    return { outputs, from, to, deltas, deltaBytes: delta.length, ...counts };
+    const names = this.#namer.given;
+    return { outputs, from, to, names, deltas, calibrators, deltaBytes: delta.length, ...counts };
   }
 
   /** The chunk is in the log: it becomes state. */
   commit(chunk: StagedChunk): void {
-    for (const [index, { model }] of this.#state.models.entries()) {
+    for (const [index, { name, model }] of this.#state.models.entries()) {
       const delta = chunk.deltas[index];
       if (delta !== undefined && delta.classes.length > 0) model.apply(delta);
+      const calibrator = chunk.calibrators[index];
+      if (calibrator !== undefined) this.#state.setCalibrator(name, this.partition, calibrator);
     }
+    const extractors = this.#extractors.map(({ id }) => id);
+    this.#state.giveNames(chunk.names, extractors);
     this.#state.moved(this.partition, chunk.to, chunk.deltaBytes);
     this.#mark();
   }
@@ -221,20 +266,29 @@ export class PartitionFold {
 
   /** Takes the events of a committed delta of this partition into the carries: a new owner's way to where the old one stood. */
   replay(delta: ReadDelta): void {
-    const carries = delta
-      .models(this.#state.extractor)
-      .map(({ name }) => this.#carryOf(this.#state.indexOf(name)) ?? this.#dormantCarry(name));
-    for (const entry of delta.events(this.#state.extractor)) {
+    const { extractors } = this.#state;
+    const carries = delta.models.map(({ name }) => this.#replayed(name));
+    const analyses = extractorsOf(delta.models);
+    const sink = new ReplaySink();
+    for (const entry of delta.events(extractors)) {
       const { label } = entry.event;
       if (label !== undefined && label !== null) this.#append(label);
       if (entry.kind === 'text') {
-        for (const { model, answer } of entry.answers) {
-          carries[model]?.text(entry.event, answer, undefined);
+        for (const { model, answer, added } of entry.answers) {
+          const features = entry.features[analyses.indexOf(delta.models[model]?.extractor ?? '')];
+          sink.addition = additionOf(delta.models[model]?.unit, added);
+          carries[model]?.text(entry.event, features ?? NO_FEATURES, answer, sink);
         }
       } else {
-        for (const model of entry.models) carries[model]?.label(entry.event, undefined);
+        for (const { model, added } of entry.models) {
+          sink.addition = additionOf(delta.models[model]?.unit, added);
+          carries[model]?.label(entry.event, sink);
+        }
       }
     }
+    for (const [index, { name, calibrator }] of delta.taught(extractors).entries())
+      if (calibrator !== undefined)
+        carries[index]?.calibrate(this.#state.followed(name)?.model.calibrator(calibrator));
     for (const carry of this.#dormant.values()) carry.mark();
     this.#mark();
   }
@@ -271,7 +325,7 @@ export class PartitionFold {
       appended: [...this.#appended],
       carries: this.#state.models.map(({ name }, index) => ({
         model: name,
-        carry: this.#carries[index]?.snapshot((id) => this.#state.extractor.term(id)),
+        carry: this.#carries[index]?.snapshot((id) => this.#model(index).extractor.term(id)),
       })),
     };
   }
@@ -279,13 +333,11 @@ export class PartitionFold {
   /** Takes a snapshot back. Models that it does not know start empty. */
   restore(snapshot: FoldSnapshot): void {
     this.#appended = [...snapshot.appended];
-    this.#carries = this.#state.models.map(({ name }) => {
-      const carry = snapshot.carries.find(({ model }) => model === name)?.carry;
+    this.#carries = this.#state.models.map(({ name, model, extractor }) => {
+      const carry = snapshot.carries.find((of) => of.model === name)?.carry;
       return carry === undefined
-        ? new ModelCarry(this.#carryOptions)
-        : ModelCarry.restore(carry, this.#carryOptions, (term) =>
-            this.#state.extractor.intern(term),
-          );
+        ? new ModelCarry(this.#carryOptions, model)
+        : ModelCarry.restore(carry, this.#carryOptions, model, (term) => extractor.intern(term));
     });
     this.#mark();
   }
@@ -294,22 +346,25 @@ export class PartitionFold {
   capture(): FoldCapture {
     const running = this.#state.models.flatMap(({ name }, index) => {
       const carry = this.#carries[index];
-      return carry === undefined ? [] : [{ model: name, carry: carry.capture() }];
+      return carry === undefined ? [] : [[name, carry] as const];
     });
-    const dormant = Array.from(this.#dormant, ([model, carry]) => ({
-      model,
-      carry: carry.capture(),
-    }));
-    return { appended: [...this.#appended], carries: [...running, ...dormant] };
+    const carries = [...running, ...this.#dormant].flatMap(([model, carry]) => {
+      const extractor = this.#state.followed(model)?.extractor.id;
+      return extractor === undefined ? [] : [{ model, extractor, carry: carry.capture() }];
+    });
+    return { appended: [...this.#appended], carries };
   }
 
   /** Goes on from what was captured, by this process or another. Models that it does not hold start empty. */
   revive(capture: FoldCapture): void {
     this.#appended = [...capture.appended];
     this.#dormant.clear();
-    this.#carries = this.#state.models.map(() => new ModelCarry(this.#carryOptions));
+    this.#carries = this.#state.models.map(
+      ({ model }) => new ModelCarry(this.#carryOptions, model),
+    );
     for (const { model, carry } of capture.carries) {
-      const revived = ModelCarry.revive(carry, this.#carryOptions);
+      const followed = this.#state.followed(model)?.model;
+      const revived = ModelCarry.revive(carry, this.#carryOptions, followed);
       const index = this.#state.indexOf(model);
       if (index === undefined) this.#dormant.set(model, revived);
       else this.#carries[index] = revived;
@@ -317,12 +372,25 @@ export class PartitionFold {
     this.#mark();
   }
 
-  #dormantCarry(model: string): ModelCarry {
-    const known = this.#dormant.get(model);
-    if (known !== undefined) return known;
-    const carry = new ModelCarry(this.#carryOptions);
-    this.#dormant.set(model, carry);
+  /** The carry that a delta of this partition goes on with; undefined: of a kind that cannot be run here. */
+  #replayed(name: string): ModelCarry | undefined {
+    const index = this.#state.indexOf(name);
+    if (index !== undefined) return this.#carries[index];
+    const known = this.#dormant.get(name);
+    const followed = this.#state.followed(name);
+    if (known !== undefined || followed === undefined) return known;
+    const carry = new ModelCarry(this.#carryOptions, followed.model);
+    this.#dormant.set(name, carry);
     return carry;
+  }
+
+  /** A calibrator that is due takes in what the other partitions had committed when the chunk began. */
+  #mergeCalibrators(): void {
+    for (const [index, { name }] of this.#state.models.entries()) {
+      const calibrator = this.#carries[index]?.calibrator;
+      if (calibrator?.isDue(this.partition) === true)
+        calibrator.merge(this.partition, this.#state.calibratorsBeside(name, this.partition));
+    }
   }
 
   #text(
@@ -338,16 +406,14 @@ export class PartitionFold {
     const origin = this.#records.origin(record, input.ts);
     this.#lastOrigin = origin;
     const { id } = input;
-    const features = this.#state.extractor.extract(input.text);
-    const answers: { model: number; answer: ScoredAnswer }[] = [];
+    const extracted = this.#extract(input.text, addressed);
+    const answers: { model: number; answer: ScoredAnswer; added: number }[] = [];
     for (const index of addressed) {
       const running = this.#model(index);
+      const features = extracted[this.#analyses[index] ?? -1] ?? NOTHING;
       const answer = this.#answer(index, running, features);
-      answers.push({ model: index, answer });
-      const explanation =
-        this.#options.explain > 0 && answer.best >= 0
-          ? running.model.explain(features, this.#options.explain, this.#options.classes.declared)
-          : undefined;
+      answers.push({ model: index, answer, added: 0 });
+      const explanation = this.#explanation(index, running, features, answer);
       const { learned } = running.model;
       outputs.push(
         this.#records.prediction(origin, id, running, answer, label, learned, explanation),
@@ -359,15 +425,52 @@ export class PartitionFold {
       timestamp: record.timestamp,
       // Only a text that waits for its label needs its time.
       tsMs: label === undefined ? milliseconds(record, input.ts) : undefined,
-      features: keepFeatures(this.#state.extractor.keep()),
       label,
     };
-    events.push({ kind: 'text', answers, event });
-    for (const { model, answer } of answers) {
-      this.#carryOf(model)?.text(event, answer, this.#sinks[model]);
+    const features = extracted.map((found, index) => {
+      if (found === undefined) return undefined;
+      this.#namer.look(index, found, record.offset);
+      return this.#keep(index);
+    });
+    events.push({ kind: 'text', answers, features, event });
+    for (const entry of answers) {
+      this.#added = undefined;
+      const kept = features[this.#analyses[entry.model] ?? -1] ?? NO_FEATURES;
+      this.#carryOf(entry.model)?.text(event, kept, entry.answer, this.#sinkOf(entry.model));
+      entry.added = this.#addedAmount();
     }
     this.#flush(outputs);
     return undefined;
+  }
+
+  /** Features of a text by extractor, for the models that are asked; undefined: none of them has it. */
+  #extract(text: string, addressed: readonly number[]): readonly (Features | undefined)[] {
+    return this.#extractors.map((extractor, analysis) =>
+      addressed.some((index) => this.#analyses[index] === analysis)
+        ? extractor.extract(text)
+        : undefined,
+    );
+  }
+
+  #keep(analysis: number): KeptFeatures | undefined {
+    const extractor = this.#extractors[analysis];
+    return extractor === undefined ? undefined : keepFeatures(extractor.keep());
+  }
+
+  #explanation(
+    index: number,
+    { model }: RunningModel,
+    features: Features,
+    answer: ScoredAnswer,
+  ): Explanation | undefined {
+    const { explain, classes } = this.#options;
+    if (explain === 0 || answer.best < 0) return undefined;
+    return model.explain(features, explain, classes.declared, this.#carryOf(index)?.calibrator);
+  }
+
+  /** What the record in hand added to the model in hand; 0: nothing. */
+  #addedAmount(): number {
+    return this.#added?.amount ?? 0;
   }
 
   #label(
@@ -389,9 +492,13 @@ export class PartitionFold {
       tsMs: milliseconds(record, input.ts),
       label: label ?? null,
     };
-    events.push({ kind: 'label', models: addressed, event });
-    for (const index of addressed) {
-      const outcome = this.#carryOf(index)?.label(event, this.#sinks[index]);
+    const models = addressed.map((model) => ({ model, added: 0 }));
+    events.push({ kind: 'label', models, event });
+    for (const entry of models) {
+      const index = entry.model;
+      this.#added = undefined;
+      const outcome = this.#carryOf(index)?.label(event, this.#sinkOf(index));
+      entry.added = this.#addedAmount();
       if (outcome === undefined) continue;
       outputs.push(
         this.#records.outcome(origin, input.id, this.#model(index), event.label, outcome),
@@ -406,8 +513,13 @@ export class PartitionFold {
     const running = this.#model(index);
     const { model } = running;
     return {
-      learn: (kept, label, sight) => model.learn(this.#features.load(kept), label, sight),
-      unlearn: (kept, label) => model.unlearn(this.#features.load(kept), label),
+      learn: (kept, label, sight) => {
+        const calibrator = this.#carryOf(index)?.calibrator;
+        this.#added = model.learn(this.#features.load(kept), label, sight, calibrator);
+        return this.#added;
+      },
+      unlearn: (kept, label, addition) =>
+        model.unlearn(this.#features.load(kept), label, addition),
       metrics: () => {
         const carry = this.#carryOf(index);
         if (carry === undefined) return;
@@ -433,7 +545,8 @@ export class PartitionFold {
 
   /** The model's answer as a value that stays: answers are views into the model's buffers. */
   #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
-    const { classes, probabilities, best } = running.model.predict(features);
+    const calibrator = this.#carryOf(index)?.calibrator;
+    const { classes, probabilities, best } = running.model.predict(features, calibrator);
     if (classes.length === 0) return NO_ANSWER;
     const kept = new Array<number>(classes.length);
     for (let c = 0; c < classes.length; c++) kept[c] = probabilities[c] ?? 0;
@@ -488,6 +601,12 @@ export class PartitionFold {
     return running;
   }
 
+  #sinkOf(index: number): CarrySink {
+    const sink = this.#sinks[index];
+    if (sink === undefined) throw new RangeError('a model index out of range');
+    return sink;
+  }
+
   #carryOf(index: number | undefined): ModelCarry | undefined {
     return index === undefined ? undefined : this.#carries[index];
   }
@@ -530,7 +649,12 @@ const NO_DELTA: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new 
 /** Everything of a partition that is no sum, at one moment. */
 export interface FoldCapture {
   readonly appended: readonly string[];
-  readonly carries: readonly { readonly model: string; readonly carry: CarryCapture }[];
+  readonly carries: readonly {
+    readonly model: string;
+    /** Identity of its features. */
+    readonly extractor: string;
+    readonly carry: CarryCapture;
+  }[];
 }
 
 /** Everything of a partition that is no sum, as plain data. */
@@ -540,6 +664,12 @@ export interface FoldSnapshot {
     readonly model: string;
     readonly carry: CarrySnapshot | undefined;
   }[];
+}
+
+/** Undefined: what every document of the model adds, or nothing. */
+function additionOf(unit: number | undefined, added: number): Addition | undefined {
+  if (unit === undefined || unit === 1 || added === 0) return undefined;
+  return { amount: added, mass: unit };
 }
 
 /** The time that `source.ts` tells, ms; undefined if it is no date. */

@@ -4,7 +4,7 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
-import { isBeginning, readDelta, readRange, type ReadDelta } from './delta.ts';
+import { isBeginning, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import type { PipelineState } from './state.ts';
 
 /** What a message says to do where deltas are missing. */

@@ -3,11 +3,13 @@
  * tokenizer come from the deltas themselves, so that looking needs no configuration.
  */
 import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
-import { toUnits } from '../core/text/term-spans.ts';
+import { WHOLE } from '../core/models/gtnb.ts';
+import { createExtractorFor } from '../core/models/registry.ts';
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { TopicNames } from '../../topics/index.ts';
-import { DeltaEncoder, type ReadDelta } from './delta.ts';
+import { DeltaEncoder } from './delta-encoder.ts';
+import type { ReadDelta } from './delta-reader.ts';
 import { readDeltas } from './follower.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { ownOne } from './own-all.ts';
@@ -40,12 +42,12 @@ export async function loadModel(options: {
   const { log, pipeline, topics, declared } = options;
   const topic = await log.describeTopic(topics.model);
   const ranges = topic?.partitions ?? [];
-  const { models, extractor } = await newestModels(log, topics.model, ranges, topics.snapshots);
+  const models = await newestModels(log, topics.model, ranges, topics.snapshots);
   const state = new PipelineState({
     pipeline,
     models,
     declared,
-    analyzer: analyzerOf(extractor),
+    analyzer: analyzerOf(models),
     partitions: ranges.length,
   });
   const subject = { log, topics, state };
@@ -78,19 +80,16 @@ export async function newestModels(
   topic: string,
   ranges: readonly { readonly start: number; readonly end: number }[],
   snapshotsTopic?: string,
-): Promise<{ readonly models: readonly ModelSpec[]; readonly extractor: string }> {
+): Promise<readonly LearnedSpec[]> {
   for (const [partition, range] of ranges.entries()) {
     const newest = await newestDelta(log, topic, partition, range);
-    const taught = newest?.models({ intern: () => 0 }) ?? [];
-    const [first] = taught;
-    if (first !== undefined) return { extractor: first.extractor, models: specsOf(taught) };
+    if (newest !== undefined && newest.models.length > 0) return specsOf(newest.models);
   }
   if (snapshotsTopic !== undefined) {
     const snapshots = new SnapshotTopic(log, snapshotsTopic);
     await snapshots.refresh();
     const header = snapshots.whole({ kind: 'sums' })[0]?.header;
-    if (header !== undefined)
-      return { extractor: header.extractor, models: specsOf(header.models) };
+    if (header !== undefined) return specsOf(header.models);
   }
   throw new ValenceError(
     'NOT_FOUND',
@@ -117,12 +116,17 @@ async function newestDelta(
   return undefined;
 }
 
-function specsOf(
-  models: readonly { readonly name: string; readonly kind: string }[],
-): readonly ModelSpec[] {
-  return models.map(({ name, kind }, index) => ({
+/** A model as its deltas tell it. */
+export interface LearnedSpec extends ModelSpec {
+  /** Identity of its features. */
+  readonly extractor: string;
+}
+
+function specsOf(models: readonly Omit<LearnedSpec, 'role'>[]): readonly LearnedSpec[] {
+  return models.map(({ name, kind, extractor }, index) => ({
     name,
     kind,
+    extractor,
     role: index === 0 ? 'champion' : 'challenger',
   }));
 }
@@ -170,16 +174,25 @@ function encodeSnapshot(
     readonly position: number;
   },
 ): Uint8Array {
-  const { classes, features, kind, extractor } = snapshot;
+  const { classes, features, kind, masses, frequencies, calibrator } = snapshot;
+  const extractor = createExtractorFor(kind, analyzerOf([snapshot]));
+  if (extractor.id !== snapshot.extractor)
+    throw new ValenceError(
+      'MODEL_MISMATCH',
+      `the model was learned on ${snapshot.extractor}, which is ${extractor.id} in this Valence; use the Valence that wrote it`,
+    );
   const delta: ModelDelta = {
     classes: classes.map(({ label, documents }, order) => ({
       label,
       documents,
       firstSight: { partition: 0, offset: order },
     })),
-    ids: Int32Array.from(features.keys()),
+    ids: Int32Array.from(features, ([term]) => extractor.intern(term)),
     counts: Float64Array.from(features.flatMap(([, ...counts]) => counts)),
+    masses: masses === undefined ? undefined : Float64Array.from(masses),
+    frequencies: frequencies === undefined ? undefined : Float64Array.from(frequencies),
   };
+  const learned = classes.reduce((sum, { documents }) => sum + documents, 0);
   return new DeltaEncoder().encode(
     {
       pipeline: into.pipeline,
@@ -188,14 +201,19 @@ function encodeSnapshot(
       from: into.position,
       to: into.position,
       seen: [into.position],
-      models: [{ name: into.name, kind, extractor, delta }],
+      models: [
+        {
+          name: into.name,
+          kind,
+          extractor: extractor.id,
+          unit: masses === undefined ? 1 : WHOLE,
+          delta,
+          calibrator: calibrator && { ...calibrator, labels: learned, merged: [] },
+        },
+      ],
+      names: [],
       events: [],
     },
-    {
-      visit: (id, visitor) => {
-        const units = toUnits(features[id]?.[0] ?? '');
-        visitor.units(units, 0, units.length);
-      },
-    },
+    { of: () => extractor },
   );
 }

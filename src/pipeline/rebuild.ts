@@ -10,7 +10,8 @@ import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import type { ModelDelta } from '../core/models/model.ts';
-import { DeltaEncoder, readDelta, type ReadDelta } from './delta.ts';
+import { DeltaEncoder } from './delta-encoder.ts';
+import { readDelta, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { ownAll, type OwnAllOptions } from './own-all.ts';
 import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
@@ -220,15 +221,16 @@ class Rebuild {
     from: number,
     imported: ReadDelta | undefined,
   ): readonly Uint8Array[] {
-    const { pipeline, extractor, models, positions } = this.#state;
+    const { pipeline, extractors, models, positions } = this.#state;
     const seen = positions.map((_, p) => (p === partition ? from : undefined));
-    const header = { pipeline, partition, epoch, from, to: from, seen, events: [] };
-    const nothing = models.map(({ name, model }) => {
-      return { name, kind: model.kind, extractor: extractor.id, delta: EMPTY };
+    const header = { pipeline, partition, epoch, from, to: from, seen, names: [], events: [] };
+    const nothing = models.map(({ name, model, extractor: { id } }) => {
+      const { kind, unit } = model;
+      return { name, kind, extractor: id, unit, delta: EMPTY, calibrator: undefined };
     });
-    const given = imported?.models(extractor);
+    const given = imported?.taught(extractors);
     return (given === undefined ? [nothing] : [given, nothing]).map((taught) =>
-      this.#encoder.encode({ ...header, models: taught }, extractor),
+      this.#encoder.encode({ ...header, models: taught }, extractors),
     );
   }
 
@@ -273,14 +275,14 @@ class Rebuild {
 
   /** Models that are asked for, beside those that a delta names. */
   #compare(written: readonly Spec[]): void {
-    const { models, extractor } = this.#state;
+    const { models } = this.#state;
     for (const { name, kind, extractor: analysis } of written) {
       const asked = models.find((model) => model.name === name);
-      if (asked?.model.kind === kind && extractor.id === analysis) continue;
+      if (asked?.model.kind === kind && asked.extractor.id === analysis) continue;
       throw new ValenceError(
         'MODEL_MISMATCH',
         `model '${name}' was learned as ${kind} on ${analysis}, and is to be rebuilt ${
-          asked === undefined ? 'without it' : `as ${asked.model.kind} on ${extractor.id}`
+          asked === undefined ? 'without it' : `as ${asked.model.kind} on ${asked.extractor.id}`
         }; give the models and the analyzer that the subscribers had`,
         { model: name },
       );

@@ -52,9 +52,9 @@ export async function oldestPoints(
 /** The carry of a snapshot, with ids of this process. */
 export function carryOf(
   { content }: RestorePoint<CarryHeader>,
-  { extractor }: PipelineState,
+  { extractors }: PipelineState,
 ): FoldCapture {
-  const steps = decodeCarry(content, extractor);
+  const steps = decodeCarry(content, extractors);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;

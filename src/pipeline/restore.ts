@@ -12,7 +12,7 @@ import type { EventLog } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
 import type { CarryHeader, TopicNames } from '../../topics/index.ts';
 import { decodeCarry } from './carry-snapshot.ts';
-import { isBeginning } from './delta.ts';
+import { isBeginning } from './delta-reader.ts';
 import type { PartitionFold } from './fold.ts';
 import { ModelFollower, noBeginning, readDeltas, REBUILD } from './follower.ts';
 import { SnapshotTopic, type Subject } from './snapshot-topic.ts';
@@ -142,7 +142,7 @@ async function restoreCarry(
   for (const found of snapshots.whole(kind)) {
     const { header } = found;
     const content =
-      header.extractor === state.extractor.id &&
+      header.extractors.every((id) => state.extractors.find(id) !== undefined) &&
       (await goesOn(log, topics.model, partition, range, header))
         ? await snapshots.content(found)
         : undefined;
@@ -150,7 +150,7 @@ async function restoreCarry(
       snapshots.reject(found);
       continue;
     }
-    const decoding = decodeCarry(content, state.extractor);
+    const decoding = decodeCarry(content, state.extractors);
     for (;;) {
       const step = decoding.next();
       if (step.done === true) {

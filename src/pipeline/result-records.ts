@@ -5,7 +5,7 @@
  * @see topics/results.ts for the shapes; CloudEvents 1.0, Kafka protocol binding, for the headers
  */
 import { jsonBytes, JsonWriter } from '../core/codec/json-writer.ts';
-import type { Contribution } from '../core/models/model.ts';
+import type { Explanation } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Commit, LogRecord } from '../ports/event-log.ts';
 import type { Role } from '../../topics/index.ts';
@@ -123,7 +123,7 @@ export class ResultRecords {
     answer: ScoredAnswer,
     label: string | undefined,
     learned: number,
-    explanation: readonly Contribution[] | undefined,
+    explanation: Explanation | undefined,
   ): Output {
     const json = this.#json;
     const prediction = answer.classes[answer.best];
@@ -156,7 +156,8 @@ export class ResultRecords {
     this.#source(origin);
     if (explanation !== undefined) {
       json.raw(FIELD.explanation);
-      json.value(explanation);
+      json.value(explanation.features);
+      if (explanation.logit !== undefined) this.#fields({ logit: explanation.logit });
     }
     return this.#record('prediction', origin, model.name, id);
   }

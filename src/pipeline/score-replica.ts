@@ -278,7 +278,7 @@ class ScoreReplica {
     results: ResultRecords,
     outputs: Output[],
   ): Refusal | undefined {
-    const { extractor, models, names } = this.#state;
+    const { models, names } = this.#state;
     const chosen =
       addressed === undefined ? models : models.filter(({ name }) => name === addressed);
     if (addressed !== undefined && chosen.length === 0) {
@@ -287,11 +287,12 @@ class ScoreReplica {
     }
     const origin = results.origin(record, ts);
     const truth = label === undefined ? undefined : this.#classes.resolve(label);
-    // Asking adds nothing to the vocabulary.
-    const features = extractor.extract(text);
     for (const running of chosen) {
-      const { model } = running;
-      const answer = model.predict(features);
+      const { model, extractor } = running;
+      const calibrator = this.#state.meanCalibrator(running);
+      // Asking adds nothing to the vocabulary.
+      const features = extractor.extract(text);
+      const answer = model.predict(features, calibrator);
       // Written before anything else is asked: the answer is a view into the model's buffers.
       const { best } = answer;
       const explained = this.#explain > 0 && best >= 0;
@@ -301,7 +302,7 @@ class ScoreReplica {
         best,
       };
       const explanation = explained
-        ? model.explain(features, this.#explain, this.#classes.declared)
+        ? model.explain(features, this.#explain, this.#classes.declared, calibrator)
         : undefined;
       outputs.push(
         results.prediction(origin, id, running, prediction, truth, model.learned, explanation),
@@ -348,8 +349,8 @@ async function firstModel(
     try {
       const ranges = (await log.describeTopic(topic))?.partitions ?? [];
       const { snapshots } = topics;
-      const { models, extractor } = await newestModels(log, topic, ranges, snapshots);
-      const analyzer = analyzerOf(extractor);
+      const models = await newestModels(log, topic, ranges, snapshots);
+      const analyzer = analyzerOf(models);
       const partitions = ranges.length;
       const state = new PipelineState({ pipeline, models, declared, analyzer, partitions });
       const { follower } = await restoreSums({ log, topics, state });

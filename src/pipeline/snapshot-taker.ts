@@ -208,10 +208,10 @@ export class SnapshotTaker {
       const size = taught[partition] ?? 0;
       partitions.push({ position: size > 0 ? (position ?? null) : null, model, taught: size });
     }
-    const models = capture.models.map(({ name, kind }) => ({ name, kind }));
+    const models = capture.models.map(({ name, kind, extractor }) => ({ name, kind, extractor }));
     return {
-      header: { kind: 'sums', pipeline, extractor: state.extractor.id, models, partitions },
-      pieces: encodeSums(capture, state.extractor, CHUNK_BYTES),
+      header: { kind: 'sums', pipeline, models, partitions },
+      pieces: encodeSums(capture, CHUNK_BYTES),
     };
   }
 
@@ -228,11 +228,11 @@ export class SnapshotTaker {
     if (place === undefined) return undefined;
     const model = await follower.locate(partition, place, position);
     if (model === undefined) return undefined;
-    const extractor = state.extractor.id;
+    const extractors = [...new Set(capture.carries.map(({ extractor }) => extractor))];
     const at = { partition, position: position ?? null, model, taught };
     return {
-      header: { kind: 'carry', pipeline, extractor, ...at },
-      pieces: encodeCarry(capture, state.extractor, CHUNK_BYTES),
+      header: { kind: 'carry', pipeline, extractors, ...at },
+      pieces: encodeCarry(capture, state.extractors, CHUNK_BYTES),
     };
   }
 
@@ -251,7 +251,7 @@ export class SnapshotTaker {
     const { subject, slot, sequence, chunks, bytes } = job;
     const checksum = job.hash.digest('hex');
     const header: SnapshotHeader = {
-      version: 1,
+      version: 2,
       sequence,
       chunks,
       bytes,

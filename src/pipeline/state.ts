@@ -1,17 +1,20 @@
 /**
- * The state that all partitions of a process share: the models' sums and how far each partition has got.
+ * The state that all partitions of a process share: the models' sums, how far each partition has got, and its last calibrators.
  *
- *   own chunks ──commit──►  sums, positions  ◄──follow── deltas of the other partitions
+ *   own chunks ──commit──►  sums, positions, calibrators  ◄──follow── deltas of the other partitions
  */
 import { createHash } from 'node:crypto';
-import { createModel, MODEL_KINDS, parseModelKind } from '../core/models/registry.ts';
+import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
+import type { Model, ModelSnapshot } from '../core/models/model.ts';
+import { MODEL_KINDS } from '../core/models/model-kinds.ts';
+import { createModel, featureSourceOf } from '../core/models/registry.ts';
 import { modelHash } from '../core/models/snapshot.ts';
-import type { Model } from '../core/models/model.ts';
-import { createExtractor } from '../core/text/extractor.ts';
 import type { Extractor } from '../core/text/features.ts';
 import { ValenceError } from '../errors.ts';
 import type { Role, SumsHeader } from '../../topics/index.ts';
-import type { ReadDelta } from './delta.ts';
+import type { ReadDelta } from './delta-reader.ts';
+import { extractorsOf, type FeatureName } from './delta.ts';
+import { Extractors } from './extractors.ts';
 import { decodeSums, type SumsCapture } from './sums-snapshot.ts';
 
 /** One model of a pipeline. */
@@ -25,6 +28,7 @@ export interface ModelSpec {
 
 export interface RunningModel extends ModelSpec {
   readonly model: Model;
+  readonly extractor: Extractor;
 }
 
 export interface StateOptions {
@@ -38,32 +42,34 @@ export interface StateOptions {
 
 export class PipelineState {
   readonly pipeline: string;
-  readonly extractor: Extractor;
+  readonly extractors: Extractors;
   readonly models: readonly RunningModel[];
   /** By partition: next source offset to fold; undefined: never folded. */
   readonly positions: (number | undefined)[];
   /** By partition: size of all deltas up to the position since the pipeline's first, bytes; every process counts the same. */
   readonly taught: number[];
   /** Models that were taught by others and are not run here: they go into snapshots, so that nothing is lost. */
-  readonly #dormant = new Map<string, Model>();
+  readonly #dormant = new Map<string, RunningModel>();
+  /** By model, by partition: the calibrator of its last committed chunk. */
+  readonly #calibrators = new Map<string, Map<number, CalibratorState>>();
+  /** By model: the mean of them, as long as it is not out of date. */
+  readonly #means = new Map<string, Calibrator>();
   readonly #declared: readonly string[];
   readonly #byName: ReadonlyMap<string, number>;
 
   constructor(options: StateOptions) {
     this.pipeline = options.pipeline;
-    const maxFeatures = options.models
-      .map(({ kind }) => parseModelKind(kind).maxFeatures)
-      .filter((limit) => limit !== undefined);
-    this.extractor = createExtractor(
+    this.extractors = new Extractors(
+      options.models.map(({ kind }) => kind),
       options.analyzer,
-      maxFeatures.length === 0 ? {} : { maxFeatures: Math.max(...maxFeatures) },
     );
-    this.models = options.models.map((spec) => ({
-      ...spec,
-      model: createModel(spec.kind, this.extractor, options.declared, {
+    this.models = options.models.map((spec) => {
+      const extractor = this.extractors.for(spec.kind);
+      const model = createModel(spec.kind, extractor, options.declared, {
         singleLearner: options.partitions === 1,
-      }),
-    }));
+      });
+      return { ...spec, model, extractor };
+    });
     for (const { model } of this.models) model.stage();
     this.#byName = new Map(this.models.map(({ name }, index) => [name, index]));
     if (this.#byName.size !== this.models.length) {
@@ -99,8 +105,12 @@ export class PipelineState {
         { partition, expected: position, got: delta.from },
       );
     }
-    for (const taught of delta.models(this.extractor)) {
-      this.#modelFor(taught)?.apply(taught.delta);
+    for (const { name, kind, extractor } of delta.models) this.#modelFor(name, kind, extractor);
+    this.giveNames(delta.names, extractorsOf(delta.models));
+    for (const taught of delta.taught(this.extractors)) {
+      this.#modelFor(taught.name, taught.kind, taught.extractor)?.apply(taught.delta);
+      if (taught.calibrator !== undefined)
+        this.setCalibrator(taught.name, partition, taught.calibrator);
     }
     this.moved(partition, delta.to, delta.sizeBytes);
     return true;
@@ -112,15 +122,61 @@ export class PipelineState {
     this.taught[partition] = (this.taught[partition] ?? 0) + bytes;
   }
 
+  /** @param extractors identities, as the names number them */
+  giveNames(names: readonly FeatureName[], extractors: readonly string[]): void {
+    for (const { extractor, id, name } of names)
+      this.extractors.find(extractors[extractor] ?? '')?.giveName(id, name);
+  }
+
+  /** The calibrator that a committed chunk of a partition left behind. */
+  setCalibrator(name: string, partition: number, state: CalibratorState): void {
+    const known = this.#calibrators.get(name);
+    if (known === undefined) this.#calibrators.set(name, new Map([[partition, state]]));
+    else known.set(partition, state);
+    this.#means.delete(name);
+  }
+
+  /** Calibrators of the other partitions of a model, as far as their chunks are known. */
+  calibratorsBeside(name: string, partition: number): ReadonlyMap<number, CalibratorState> {
+    const others = new Map(this.#calibrators.get(name));
+    others.delete(partition);
+    return others;
+  }
+
+  /** For who has no partition: the mean of all, each weighing what it learned. Undefined: the kind has none. */
+  meanCalibrator({ name, model }: Pick<RunningModel, 'name' | 'model'>): Calibrator | undefined {
+    const known = this.#means.get(name);
+    if (known !== undefined) return known;
+    const mean = model.calibrator();
+    if (mean === undefined) return undefined;
+    mean.merge(NO_PARTITION, this.#calibrators.get(name) ?? new Map());
+    this.#means.set(name, mean);
+    return mean;
+  }
+
+  /** A model as data to take elsewhere, with the calibrator that its answers come from. */
+  exported(running: RunningModel): ModelSnapshot {
+    const snapshot = running.model.snapshot();
+    const state = this.meanCalibrator(running)?.snapshot();
+    if (state === undefined) return snapshot;
+    const { weights, squares, bias } = state;
+    return { ...snapshot, calibrator: { weights, squares, bias } };
+  }
+
   /** The sums of all models at one moment, to be written out while learning goes on. Nothing may be staged and not taken. */
   capture(): SumsCapture {
-    const running = this.models.map(({ name, model }) => ({ name, model }));
-    const dormant = Array.from(this.#dormant, ([name, model]) => ({ name, model }));
     return {
-      terms: this.extractor.size,
-      models: [...running, ...dormant].map(({ name, model }) => {
-        return { name, kind: model.kind, sums: model.sums() };
-      }),
+      extractors: this.extractors
+        .list()
+        .map((extractor) => ({ extractor, terms: extractor.size, names: [...extractor.names] })),
+      models: [...this.models, ...this.#dormant.values()].map(({ name, model, extractor }) => ({
+        name,
+        kind: model.kind,
+        extractor: extractor.id,
+        unit: model.unit,
+        sums: model.sums(),
+        calibrators: [...(this.#calibrators.get(name) ?? [])],
+      })),
     };
   }
 
@@ -130,16 +186,27 @@ export class PipelineState {
    * @throws MODEL_MISMATCH another kind or tokenizer wrote it; nothing was taken in
    */
   restore(header: SumsHeader, content: Uint8Array): void {
-    const { extractor, partitions } = header;
     const models = new Map(
-      header.models.map((of) => [of.name, this.#modelFor({ ...of, extractor })] as const),
+      header.models.map(
+        ({ name, kind, extractor }) => [name, this.#modelFor(name, kind, extractor)] as const,
+      ),
     );
-    for (const { name, delta } of decodeSums(content, this.extractor))
-      models.get(name)?.apply(delta);
-    for (const [partition, { position, taught }] of partitions.entries()) {
+    for (const { name, delta, calibrators } of decodeSums(content, this.extractors)) {
+      const model = models.get(name);
+      if (model === undefined) continue;
+      model.apply(delta);
+      for (const [partition, state] of calibrators) this.setCalibrator(name, partition, state);
+    }
+    for (const [partition, { position, taught }] of header.partitions.entries()) {
       this.positions[partition] = position ?? undefined;
       this.taught[partition] = taught;
     }
+  }
+
+  /** A model that runs here, or one that is only followed. */
+  followed(name: string): RunningModel | undefined {
+    const index = this.#byName.get(name);
+    return index === undefined ? this.#dormant.get(name) : this.models[index];
   }
 
   /**
@@ -147,20 +214,15 @@ export class PipelineState {
    *
    * @throws MODEL_MISMATCH it is run as another kind, or on another tokenizer
    */
-  #modelFor(taught: {
-    readonly name: string;
-    readonly kind: string;
-    readonly extractor: string;
-  }): Model | undefined {
-    const { name, kind, extractor } = taught;
+  #modelFor(name: string, kind: string, extractor: string): Model | undefined {
     const index = this.#byName.get(name);
     const running = index === undefined ? undefined : this.models[index];
     if (running === undefined) return this.#dormantModel(name, kind, extractor);
-    if (running.model.kind !== kind || this.extractor.id !== extractor) {
+    if (running.model.kind !== kind || running.extractor.id !== extractor) {
       throw new ValenceError(
         'MODEL_MISMATCH',
-        `model '${name}' was learned as ${kind} on ${extractor}, and is asked to run as ${running.model.kind} on ` +
-          `${this.extractor.id}; ask for the former, or use another --pipeline`,
+        `model '${name}' was learned as ${kind} on ${extractor || 'labels'}, and is asked to run as ${running.model.kind} on ` +
+          `${running.extractor.id || 'labels'}; ask for the former, or use another --pipeline`,
         { model: name },
       );
     }
@@ -169,12 +231,13 @@ export class PipelineState {
 
   #dormantModel(name: string, kind: string, extractor: string): Model | undefined {
     const known = this.#dormant.get(name);
-    if (known !== undefined) return known.kind === kind ? known : undefined;
-    if (extractor !== this.extractor.id || !MODEL_KINDS.includes(kind.split(':')[0] ?? ''))
-      return undefined;
-    const model = createModel(kind, this.extractor, this.#declared);
+    if (known !== undefined) return known.model.kind === kind ? known.model : undefined;
+    if (!MODEL_KINDS.includes(kind.split(':')[0] ?? '')) return undefined;
+    const own = this.extractors.for(kind);
+    if (own.id !== extractor) return undefined;
+    const model = createModel(kind, own, this.#declared);
     model.stage();
-    this.#dormant.set(name, model);
+    this.#dormant.set(name, { name, kind, role: 'challenger', model, extractor: own });
     return model;
   }
 
@@ -187,8 +250,16 @@ export class PipelineState {
   }
 }
 
-/** The analyzer option that makes an extractor of this identity: `river/1;ngrams=1-2` is `river:ngrams=1-2`. */
-export function analyzerOf(extractor: string): string {
+/** No partition has this number. */
+const NO_PARTITION = -1;
+
+/**
+ * The analyzer option of the kinds of River's among some models: `river/1;ngrams=1-2` is `river:ngrams=1-2`; `river` where there is
+ * none.
+ */
+export function analyzerOf(models: readonly { readonly kind: string; readonly extractor: string }[]): string {
+  const extractor = models.find(({ kind }) => featureSourceOf(kind) === 'analyzer')?.extractor;
+  if (extractor === undefined) return 'river';
   const [name = '', ...options] = extractor.split(';');
   const analyzer = name.slice(0, Math.max(0, name.indexOf('/')));
   return options.length === 0 ? analyzer : `${analyzer}:${options.join(',')}`;

@@ -188,7 +188,7 @@ class Subscriber {
     const targets = source?.partitions ?? [];
     const state = new PipelineState({
       pipeline: options.pipeline,
-      models: options.models ?? [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
+      models: options.models ?? [{ name: 'champion', kind: 'gtnb', role: 'champion' }],
       declared: options.classes?.declared ?? DEFAULT_LABELS,
       analyzer: options.analyzer ?? 'river',
       partitions: targets.length,

@@ -1,23 +1,38 @@
 /**
  * The sums of a pipeline as bytes: copied at one moment, written out in pieces while the pipeline goes on.
  *
- *   terms, in the order of their ids │ models: classes with documents and first sight │ for each id: which classes, their counts
+ *   for each extractor: its terms, in the order of their ids; or the names of hashed features
+ *   for each model: classes with documents and first sight │ rows: which classes, their counts │ calibrators, as JSON
  *
  * A vocabulary only grows, so terms are not copied. Their order is kept, so that a process that restores gives the same ids as the
- * one that wrote, and bounds on the vocabulary (`max-features`) bite at the same term.
+ * one that wrote, and bounds on the vocabulary (`max-features`) bite at the same term. Hashed features have no terms; of theirs the
+ * rows that hold something are written, with the gap to the one before.
  */
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
+import type { CalibratorState } from '../core/models/calibrator.ts';
+import type { CountUnit } from '../core/models/gtnb-delta.ts';
 import type { FirstSight, ModelDelta, ModelSums } from '../core/models/model.ts';
 import type { Extractor } from '../core/text/features.ts';
 
+/** Calibrators of a model by partition. */
+export type Calibrators = readonly (readonly [partition: number, state: CalibratorState])[];
+
 /** Sums at one moment. */
 export interface SumsCapture {
-  /** Ids below it are written. */
-  readonly terms: number;
+  readonly extractors: readonly {
+    readonly extractor: Pick<Extractor, 'id' | 'isHashed' | 'visit'>;
+    /** Of hashed features, oldest first. */
+    readonly names: readonly (readonly [id: number, name: string])[];
+    /** Ids below it are written. */
+    readonly terms: number;
+  }[];
   readonly models: readonly {
     readonly name: string;
     readonly kind: string;
+    readonly extractor: string;
+    readonly unit: CountUnit;
     readonly sums: ModelSums;
+    readonly calibrators: Calibrators;
   }[];
 }
 
@@ -25,48 +40,98 @@ export interface SumsCapture {
 const MASK_CLASSES = 28;
 /** Items written before the size is looked at. */
 const STEP = 256;
+/** Rows of hashed features looked at before the size is: most are empty. */
+const HASHED_STEP = 4096;
 
 /** Pieces of `size` bytes, the last one shorter. Each is made when it is asked for. */
 export function* encodeSums(
-  { terms, models }: SumsCapture,
-  extractor: Pick<Extractor, 'visit'>,
+  { extractors, models }: SumsCapture,
   size: number,
 ): Generator<Uint8Array, void, undefined> {
   const out = new ByteWriter(2 * size);
-  out.varint(terms);
-  for (let id = 0; id < terms;) {
-    for (const end = Math.min(terms, id + STEP); id < end; id++) extractor.visit(id, out);
-    while (out.length >= size) yield out.take(size);
+  const named = extractors.filter(({ extractor }) => !extractor.isHashed && extractor.id !== '');
+  out.varint(named.length);
+  for (const { extractor, terms } of named) {
+    out.string(extractor.id);
+    out.varint(terms);
+    for (let id = 0; id < terms;) {
+      for (const end = Math.min(terms, id + STEP); id < end; id++) extractor.visit(id, out);
+      while (out.length >= size) yield out.take(size);
+    }
   }
-  for (const { name, sums } of models) {
-    const { classes, cells, stride } = sums;
+  const hashed = extractors.filter(({ names }) => names.length > 0);
+  out.varint(hashed.length);
+  for (const { extractor, names } of hashed) {
+    out.string(extractor.id);
+    out.varint(names.length);
+    for (const [id, name] of names) {
+      out.varint(id);
+      out.string(name);
+      if (out.length >= size) yield out.take(size);
+    }
+  }
+  for (const { name, extractor, unit, sums, calibrators } of models) {
+    const { classes, masses } = sums;
     out.string(name);
+    out.string(extractor);
+    out.byte(unit);
     out.varint(classes.length);
-    for (const { label, documents, firstSight } of classes) {
+    for (const [index, { label, documents, firstSight }] of classes.entries()) {
       out.string(label);
       out.signed(documents);
+      if (unit !== 1) out.signed(masses?.[index] ?? 0);
       out.varint(firstSight === undefined ? 0 : firstSight.partition + 1);
       if (firstSight !== undefined) out.varint(firstSight.offset);
     }
-    const rows = classes.length === 0 ? 0 : Math.min(sums.rows, terms);
-    out.varint(rows);
-    for (let id = 0; id < rows;) {
-      for (const end = Math.min(rows, id + STEP); id < end; id++)
-        encodeRow(out, cells, id * stride, classes.length);
-      while (out.length >= size) yield out.take(size);
+    const from = extractors.find(({ extractor: { id } }) => id === extractor);
+    const terms = classes.length === 0 ? 0 : Math.min(sums.rows, from?.terms ?? 0);
+    if (from?.extractor.isHashed === true) {
+      for (const _ of hashedRows(out, sums, terms)) while (out.length >= size) yield out.take(size);
+    } else {
+      out.varint(terms);
+      for (let id = 0; id < terms;) {
+        for (const end = Math.min(terms, id + STEP); id < end; id++) encodeRow(out, sums, id);
+        while (out.length >= size) yield out.take(size);
+      }
     }
+    out.string(JSON.stringify(calibrators));
   }
   while (out.length > 0) yield out.take(size);
 }
 
-function encodeRow(out: ByteWriter, cells: Float64Array, base: number, classes: number): void {
-  for (let first = 0; first < classes; first += MASK_CLASSES) {
-    const end = Math.min(classes, first + MASK_CLASSES);
+/** Gap to the row before + 1 and the row, for each that holds something; 0 ends them. Pauses with each step. */
+function* hashedRows(
+  out: ByteWriter,
+  sums: ModelSums,
+  rows: number,
+): Generator<void, void, undefined> {
+  const { cells, stride } = sums;
+  let previous = -1;
+  for (let id = 0; id < rows;) {
+    for (const end = Math.min(rows, id + HASHED_STEP); id < end; id++) {
+      let isEmpty = true;
+      for (let cell = id * stride; cell < (id + 1) * stride; cell++)
+        if (cells[cell] !== 0) isEmpty = false;
+      if (isEmpty) continue;
+      out.varint(id - previous);
+      encodeRow(out, sums, id);
+      previous = id;
+    }
+    yield;
+  }
+  out.varint(0);
+}
+
+function encodeRow(out: ByteWriter, { cells, stride, base, classes }: ModelSums, id: number): void {
+  if (base === 1) out.varint(cells[id * stride] ?? 0);
+  const first = id * stride + base;
+  for (let from = 0; from < classes.length; from += MASK_CLASSES) {
+    const end = Math.min(classes.length, from + MASK_CLASSES);
     let mask = 0;
-    for (let c = first; c < end; c++) if (cells[base + c] !== 0) mask |= 1 << (c - first);
+    for (let c = from; c < end; c++) if (cells[first + c] !== 0) mask |= 1 << (c - from);
     out.varint(mask);
-    for (let c = first; c < end; c++) {
-      const count = cells[base + c] ?? 0;
+    for (let c = from; c < end; c++) {
+      const count = cells[first + c] ?? 0;
       if (count !== 0) out.signed(count);
     }
   }
@@ -76,39 +141,118 @@ function encodeRow(out: ByteWriter, cells: Float64Array, base: number, classes: 
  * Sums as one delta a model, with ids of this process.
  *
  * @param content all pieces, joined; their checksum has been compared
+ * @param extractors those that this process has; features of others are left out with their models
  */
 export function decodeSums(
   content: Uint8Array,
-  extractor: Pick<Extractor, 'internUnits'>,
-): readonly { readonly name: string; readonly delta: ModelDelta }[] {
+  extractors: { find(id: string): Pick<Extractor, 'internUnits' | 'giveName'> | undefined },
+): readonly {
+  readonly name: string;
+  readonly delta: ModelDelta;
+  readonly calibrators: Calibrators;
+}[] {
   const reader = new ByteReader(content);
-  const ids = new Int32Array(reader.varint());
-  for (let at = 0; at < ids.length; at++) {
-    const length = reader.readUnits();
-    ids[at] = extractor.internUnits(reader.units, 0, length);
+  const terms = new Map<string, Int32Array>();
+  for (let left = reader.varint(); left > 0; left--) {
+    const extractor = reader.string();
+    const own = extractors.find(extractor);
+    const ids = new Int32Array(reader.varint());
+    for (let at = 0; at < ids.length; at++) {
+      const length = reader.readUnits();
+      ids[at] = own?.internUnits(reader.units, 0, length) ?? 0;
+    }
+    terms.set(extractor, ids);
   }
-  const models: { name: string; delta: ModelDelta }[] = [];
-  while (reader.remaining > 0)
-    models.push({ name: reader.string(), delta: decodeModel(reader, ids) });
+  for (let left = reader.varint(); left > 0; left--) {
+    const own = extractors.find(reader.string());
+    for (let names = reader.varint(); names > 0; names--)
+      own?.giveName(reader.varint(), reader.string());
+  }
+  const models: { name: string; delta: ModelDelta; calibrators: Calibrators }[] = [];
+  while (reader.remaining > 0) {
+    const name = reader.string();
+    const extractor = reader.string();
+    const unit = reader.byte() === 1 ? 1 : 16;
+    const ids = terms.get(extractor);
+    const isHashed = ids === undefined && extractor !== '';
+    const delta = decodeModel(reader, unit, isHashed ? undefined : (ids ?? new Int32Array(0)));
+    models.push({ name, delta, calibrators: JSON.parse(reader.string()) });
+  }
   return models;
 }
 
-function decodeModel(reader: ByteReader, ids: Int32Array): ModelDelta {
-  const classes = Array.from({ length: reader.varint() }, () => ({
-    label: reader.string(),
-    documents: reader.signed(),
-    firstSight: decodeSight(reader),
-  }));
-  const rows = reader.varint();
-  const counts = new Float64Array(rows * classes.length);
-  for (let row = 0, base = 0; row < rows; row++, base += classes.length) {
-    for (let first = 0; first < classes.length; first += MASK_CLASSES) {
+/** @param ids of the terms in their order; undefined: hashed features, whose rows tell */
+function decodeModel(
+  reader: ByteReader,
+  unit: CountUnit,
+  ids: Int32Array | undefined,
+): ModelDelta {
+  const masses: number[] = [];
+  const classes = Array.from({ length: reader.varint() }, () => {
+    const label = reader.string();
+    const documents = reader.signed();
+    if (unit !== 1) masses.push(reader.signed());
+    return { label, documents, firstSight: decodeSight(reader) };
+  });
+  const rows = new Rows(classes.length, unit);
+  if (ids === undefined) {
+    let id = -1;
+    for (let gap = reader.varint(); gap > 0; gap = reader.varint()) {
+      id += gap;
+      rows.read(reader, id);
+    }
+  } else {
+    const length = reader.varint();
+    for (let at = 0; at < length; at++) rows.read(reader, ids[at] ?? 0);
+  }
+  const delta = { classes, ids: rows.ids.slice(0, rows.length), counts: rows.counts };
+  return unit === 1
+    ? delta
+    : { ...delta, masses: Float64Array.from(masses), frequencies: rows.frequencies };
+}
+
+/** Rows as they are read; it grows. */
+class Rows {
+  length = 0;
+  ids = new Int32Array(1024);
+  counts: Float64Array<ArrayBuffer>;
+  frequencies: Float64Array<ArrayBuffer>;
+  readonly #classes: number;
+  readonly #unit: CountUnit;
+
+  constructor(classes: number, unit: CountUnit) {
+    this.#classes = classes;
+    this.#unit = unit;
+    this.counts = new Float64Array(1024 * classes);
+    this.frequencies = new Float64Array(unit === 1 ? 0 : 1024);
+  }
+
+  read(reader: ByteReader, id: number): void {
+    const row = this.length++;
+    if (row === this.ids.length) this.#grow();
+    this.ids[row] = id;
+    if (this.#unit !== 1) this.frequencies[row] = reader.varint();
+    const base = row * this.#classes;
+    for (let first = 0; first < this.#classes; first += MASK_CLASSES) {
       const mask = reader.varint();
       for (let bit = 0; mask >>> bit !== 0; bit++)
-        if ((mask >>> bit) & 1) counts[base + first + bit] = reader.signed();
+        if ((mask >>> bit) & 1) this.counts[base + first + bit] = reader.signed();
     }
   }
-  return { classes, ids: ids.subarray(0, rows), counts };
+
+  #grow(): void {
+    const ids = new Int32Array(this.ids.length * 2);
+    ids.set(this.ids);
+    this.ids = ids;
+    this.counts = longer(this.counts);
+    this.frequencies = longer(this.frequencies);
+  }
+}
+
+function longer(cells: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const copy = new Float64Array(cells.length * 2);
+  copy.set(cells);
+  return copy;
 }
 
 function decodeSight(reader: ByteReader): FirstSight | undefined {

@@ -4,7 +4,7 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { LogRecord } from '../ports/event-log.ts';
-import { isBeginning, readDelta, type ReadDelta } from './delta.ts';
+import { isBeginning, readDelta, type ReadDelta } from './delta-reader.ts';
 import { deltaDifference, sameBytes } from './difference.ts';
 import type { StagedChunk } from './fold.ts';
 import { deadLettersOf, resultsOf } from './output-identity.ts';

@@ -3,7 +3,7 @@
  * the model topic alone; it moves forward only.
  */
 import type { EventLog } from '../ports/event-log.ts';
-import { readDelta, type Delta, type ReadDelta } from './delta.ts';
+import { readDelta, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { carryOf, type RestorePoints } from './restore-points.ts';
 import { analyzerOf, PipelineState, type ModelSpec } from './state.ts';
@@ -49,7 +49,7 @@ export class View {
       pipeline,
       models: specs,
       declared: fold.classes.declared,
-      analyzer: analyzerOf(specs[0]?.extractor ?? ''),
+      analyzer: analyzerOf(specs),
       partitions: untils.length,
     });
     this.fold = new PartitionFold(this.state, partition, fold);
@@ -158,12 +158,14 @@ export function isSeed({ from, to }: ReadDelta): boolean {
 
 /** It teaches nothing. */
 export function isEmpty(bytes: Uint8Array): boolean {
-  return modelsOf(bytes).every(({ delta: { classes } }) => classes.length === 0);
+  return readDelta(bytes)
+    .taught(NO_IDS)
+    .every(({ delta: { classes } }) => classes.length === 0);
 }
 
-/** Models of a delta; its terms stay unknown to whoever asks. */
+/** Models of a delta. */
 export function specsOf(bytes: Uint8Array): readonly Spec[] {
-  return modelsOf(bytes).map(({ name, kind, extractor }, index) => ({
+  return readDelta(bytes).models.map(({ name, kind, extractor }, index) => ({
     name,
     kind,
     extractor,
@@ -181,7 +183,5 @@ export function sameSpecs(a: readonly Spec[], b: readonly Spec[]): boolean {
   );
 }
 
-/** With terms that mean nothing: who applies the delta reads it anew. */
-function modelsOf(bytes: Uint8Array): Delta['models'] {
-  return readDelta(bytes).models({ intern: () => 0 });
-}
+/** Ids that mean nothing: who applies the delta reads it anew. */
+const NO_IDS = { find: () => undefined };

@@ -15,7 +15,7 @@
  * partitions; and metrics records of idle partitions may be missing, their owner having died.
  */
 import { ValenceError } from '../errors.ts';
-import type { ReadDelta } from './delta.ts';
+import type { ReadDelta } from './delta-reader.ts';
 import { oldestPoints } from './restore-points.ts';
 import { PartitionVerifier, type Difference } from './verify-partition.ts';
 import type { VerifySubject } from './verify-view.ts';

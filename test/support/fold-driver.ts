@@ -2,7 +2,7 @@
  * Drives the fold without a log: records in, results out, a crash or a restart as a marker among the inputs.
  */
 import { ClassRules, type ClassOptions } from '../../src/pipeline/classes.ts';
-import { readDelta, type ReadDelta } from '../../src/pipeline/delta.ts';
+import { readDelta, type ReadDelta } from '../../src/pipeline/delta-reader.ts';
 import {
   FOLD_DEFAULTS,
   PartitionFold,

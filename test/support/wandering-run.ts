@@ -6,10 +6,9 @@ import { createHash } from 'node:crypto';
 import { MemoryEventLog } from '../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../src/adapters/memory/store.ts';
 import { parseThreshold } from '../../src/core/metrics/threshold.ts';
-import { toUnits } from '../../src/core/text/term-spans.ts';
 import { encodeCarry } from '../../src/pipeline/carry-snapshot.ts';
 import { ClassRules } from '../../src/pipeline/classes.ts';
-import { DeltaEncoder, readDelta, type Delta } from '../../src/pipeline/delta.ts';
+import { readDelta } from '../../src/pipeline/delta-reader.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from '../../src/pipeline/fold.ts';
 import {
   chunkRecord,
@@ -29,6 +28,7 @@ export const DECLARED = ['negative', 'positive'];
 export const MODELS: readonly ModelSpec[] = [
   { name: 'champion', kind: 'multinomial', role: 'champion' },
   { name: 'cnb', kind: 'complement', role: 'challenger' },
+  { name: 'gt', kind: 'gtnb:bits=10', role: 'challenger' },
 ];
 
 /** Settings under which much happens: figures, alerts, classes beyond the declared ones, labels that expire. */
@@ -245,23 +245,6 @@ export function tamper(
   stored.end = stored.start + stored.records.length;
 }
 
-/** The same delta with something changed, its checksum made again. */
-export function changeDelta(bytes: Uint8Array, change: (delta: Delta) => Delta): Uint8Array {
-  const names: string[] = [];
-  const intern = (term: string): number => {
-    const known = names.indexOf(term);
-    return known < 0 ? names.push(term) - 1 : known;
-  };
-  const read = readDelta(bytes);
-  const delta = { ...read, models: read.models({ intern }), events: read.events({ intern }) };
-  return new DeltaEncoder().encode(change(delta), {
-    visit: (id, visitor) => {
-      const units = toUnits(names[id] ?? '');
-      visitor.units(units, 0, units.length);
-    },
-  });
-}
-
 /** Values of a partition as JSON. */
 export function jsonOf({ value }: LogRecord): Record<string, unknown> {
   return JSON.parse(new TextDecoder().decode(value ?? new Uint8Array())) as Record<string, unknown>;
@@ -290,8 +273,7 @@ export async function snapshotAll(
       taught: owner.state.taught[p] ?? 0,
     };
   });
-  const { extractor } = owner.state;
-  const common = { version: 1, sequence, pipeline: PIPELINE, extractor: extractor.id } as const;
+  const common = { version: 2, sequence, pipeline: PIPELINE } as const;
   const put = async (subject: Subject, contents: Iterable<Uint8Array>, rest: object) => {
     const at = { subject, slot, sequence };
     const chunks = [...contents].map((content) => content.slice());
@@ -311,9 +293,9 @@ export async function snapshotAll(
     ]);
   };
   const capture = owner.state.capture();
-  const models = capture.models.map(({ name, kind }) => ({ name, kind }));
+  const models = capture.models.map(({ name, kind, extractor }) => ({ name, kind, extractor }));
   const size = 700;
-  await put({ kind: 'sums' }, encodeSums(capture, extractor, size), {
+  await put({ kind: 'sums' }, encodeSums(capture, size), {
     kind: 'sums',
     models,
     partitions: places,
@@ -321,8 +303,10 @@ export async function snapshotAll(
   for (const [partition, { owner: its }] of claims.entries()) {
     const fold = its.folds.get(partition);
     if (fold === undefined) throw new Error('no fold');
-    const contents = encodeCarry(fold.capture(), its.state.extractor, size);
-    const rest = { kind: 'carry', partition, ...places[partition] } as const;
+    const carry = fold.capture();
+    const contents = encodeCarry(carry, its.state.extractors, size);
+    const extractors = [...new Set(carry.carries.map(({ extractor }) => extractor))];
+    const rest = { kind: 'carry', partition, extractors, ...places[partition] } as const;
     await put({ kind: 'carry', partition }, contents, rest);
   }
   return ends;

@@ -1,6 +1,7 @@
 /** `valence model show|top|explain|hash|export|import|rebuild`: what was learned, read from the model topic. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
+import type { Model } from '../../core/models/model.ts';
 import { ValenceError } from '../../errors.ts';
 import { ClassRules } from '../../pipeline/classes.ts';
 import { importModel, loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
@@ -28,11 +29,18 @@ const show = command({
   examples: [['model show', 'what was learned so far']],
   run: (context) =>
     withModel(context, async ({ state, deltas }) => {
-      const models = state.models.map(({ name, role, model }) => {
+      const models = state.models.map(({ name, role, model, extractor }) => {
         const { kind, learned, vocabulary } = model;
-        const { extractor, classes } = model.snapshot();
-        const documents = classes.map(({ label, documents: n }) => [label, n] as const);
-        return { model: name, role, kind, extractor, learned, vocabulary, classes: documents };
+        const documents = documentsOf(model);
+        return {
+          model: name,
+          role,
+          kind,
+          extractor: extractor.id,
+          learned,
+          vocabulary,
+          classes: documents,
+        };
       });
       const positions = positionsOf(state.positions);
       const { out } = context;
@@ -100,16 +108,23 @@ const explain = command({
   arguments: [{ name: 'TEXT', description: 'the text, quoted' }],
   examples: [["model explain 'Crust is not good.'", 'probabilities and weights, in nats']],
   run: (context, [text = '']) =>
-    withChosen(context, async ({ model }, { state }) => {
-      const features = state.extractor.extract(text);
-      const { classes, probabilities, best } = model.predict(features);
+    withChosen(context, async (running, { state }) => {
+      const { model, extractor } = running;
+      const calibrator = state.meanCalibrator(running);
+      const features = extractor.extract(text);
+      const { classes, probabilities, best } = model.predict(features, calibrator);
       const prediction = classes[best] ?? null;
       const shares = classes.map((label, index) => [label, probabilities[index] ?? 0] as const);
-      const weights = model.explain(features, EXPLAINED, context.config.labels);
+      const { features: weights, logit } = model.explain(
+        features,
+        EXPLAINED,
+        context.config.labels,
+        calibrator,
+      );
       const { out } = context;
       if (out.json)
         return out.values([
-          { prediction, probabilities: Object.fromEntries(shares), explanation: weights },
+          { prediction, probabilities: Object.fromEntries(shares), explanation: weights, logit },
         ]);
       await out.lines([
         `${out.colors.bold(prediction === null ? 'no answer yet' : oneLine(prediction))}  ${shares
@@ -164,8 +179,9 @@ const exportModel = command({
   arguments: [{ name: 'FILE', description: 'file to write, - for stdout' }],
   examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
   run: (context, [path = '']) =>
-    withChosen(context, async ({ model }) => {
-      const text = encodeSnapshot(model.snapshot());
+    withChosen(context, async (running, { state }) => {
+      const { model } = running;
+      const text = encodeSnapshot(state.exported(running));
       if (path === '-') return context.out.line(text);
       await writeFile(path, `${text}\n`).catch((cause: unknown) => {
         throw fileProblem(path, 'cannot be written', cause);
@@ -266,6 +282,15 @@ async function withChosen(
     const chosen = loaded.state.models.find(({ name }) => name === modelName);
     if (chosen === undefined) throw unknownModel(modelName, loaded.state.names);
     await use(chosen, loaded);
+  });
+}
+
+/** Documents of each class that was met, in the model's order. */
+function documentsOf(model: Model): readonly (readonly [label: string, documents: number])[] {
+  const { classes } = model.sums();
+  return model.classes.flatMap((label) => {
+    const met = classes.find((of) => of.label === label);
+    return met?.firstSight === undefined && !met?.documents ? [] : [[label, met.documents] as const];
   });
 }
 

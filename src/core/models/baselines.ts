@@ -1,8 +1,8 @@
-import type { Features } from '../text/features.ts';
+import { NO_FEATURES, type Features } from '../text/features.ts';
 import { ClassCounts, compareTerms, NEVER, type CountRules } from './class-counts.ts';
 import type {
   Answer,
-  Contribution,
+  Explanation,
   FirstSight,
   Model,
   ModelDelta,
@@ -15,15 +15,10 @@ import type {
  * as they are met.
  */
 
-const NO_FEATURES: Features = {
-  length: 0,
-  ids: new Int32Array(0),
-  values: new Float64Array(0),
-};
-
 abstract class Baseline implements Model {
   readonly kind: string;
   readonly vocabulary = 0;
+  readonly unit = 1;
   protected readonly counts: ClassCounts;
   readonly #declared: readonly string[];
   #counted: readonly string[] = [];
@@ -66,7 +61,15 @@ abstract class Baseline implements Model {
     return { classes, probabilities, best: probabilities.indexOf(Math.max(...probabilities)) };
   }
 
-  learn(_features: Features, label: string, sight: FirstSight): void {
+  frequency(): number {
+    return 0;
+  }
+
+  calibrator(): undefined {
+    return undefined;
+  }
+
+  learn(_features: Features, label: string, sight: FirstSight): undefined {
     this.counts.learn(NO_FEATURES, label, sight);
   }
 
@@ -86,8 +89,8 @@ abstract class Baseline implements Model {
     this.counts.apply(delta);
   }
 
-  explain(): readonly Contribution[] {
-    return [];
+  explain(): Explanation {
+    return { features: [] };
   }
 
   top(): ReadonlyMap<string, readonly []> {

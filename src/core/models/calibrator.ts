@@ -54,6 +54,7 @@ export class Calibrator {
   readonly #markedSquares: Float64Array;
   #markedBias = new Float64Array(4);
   #markedLabels = 0;
+  #markedVersion = 0;
   #markedMerged: ReadonlyMap<number, number> = new Map();
 
   /**
@@ -71,6 +72,11 @@ export class Calibrator {
   /** Records learned by this partition. */
   get labels(): number {
     return this.#labels;
+  }
+
+  /** It differs from its last mark, or might. */
+  get isChanged(): boolean {
+    return this.version !== this.#markedVersion;
   }
 
   /** Makes room for the biases of so many columns; new ones are 0. */
@@ -140,6 +146,8 @@ export class Calibrator {
    * @returns false: none of them has learned anything since, the values stay
    */
   merge(own: number, others: ReadonlyMap<number, CalibratorState>): boolean {
+    // A mean of one would round: a single partition's state must not depend on where its chunks end.
+    if (others.size === 0) return false;
     const states = new Map([...others, [own, this.snapshot()] as const]);
     const parts = [...states]
       .toSorted(([a], [b]) => a - b)
@@ -163,6 +171,7 @@ export class Calibrator {
     else this.#markedBias.set(this.bias);
     this.#markedLabels = this.#labels;
     this.#markedMerged = this.#merged;
+    this.#markedVersion = this.version;
   }
 
   /** Back to the last mark, bit for bit. */
@@ -174,6 +183,7 @@ export class Calibrator {
     this.#labels = this.#markedLabels;
     this.#merged = this.#markedMerged;
     this.version += 1;
+    this.#markedVersion = this.version;
   }
 
   snapshot(): CalibratorState {
@@ -229,6 +239,8 @@ export function meanOfCalibrators(
   const total = counted.reduce((sum, { weight }) => sum + weight, 0);
   const [first] = counted;
   if (first === undefined) return undefined;
+  // The mean of one is that one, to the last bit.
+  if (counted.length === 1) return first.state;
   const mean = (value: (state: CalibratorValues) => number): number =>
     counted.reduce((sum, { state, weight }) => sum + weight * value(state), 0) / total;
   const bias = new Map<string, number>();

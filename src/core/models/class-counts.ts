@@ -215,6 +215,7 @@ export class ClassCounts {
       rows: this.rows,
       cells: this.cells.slice(),
       stride: this.stride,
+      base: 0,
     };
   }
 

@@ -1,5 +1,5 @@
 import { gtFeatures, type GtOptions } from '../text/gt-tokenizer.ts';
-import { GtScanner } from '../text/gt-scanner.ts';
+import { HashedExtractor } from '../text/hashed-extractor.ts';
 import { afinn, HashedLexicon, lexiconValue } from '../text/lexicon.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 
@@ -7,12 +7,11 @@ import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-featur
  * Text to the features of GT-NB, in two forms: exact, every feature by name, for study; and hashed, whose memory has a bound.
  */
 
-/** Text to typed features, and the names and lexicon values of their ids. */
-export interface Analysis {
-  readonly id: string;
-  /** Valid until the next call. */
-  extract(text: string): TypedFeatures;
-  term(id: number): string;
+/** Text to typed features, and their names. */
+export type TextAnalysis = Pick<HashedExtractor, 'id' | 'extract' | 'keep' | 'term' | 'name' | 'nameOf'>;
+
+/** With the lexicon values of the ids. */
+export interface Analysis extends TextAnalysis {
   readonly lexicon: LexiconValues | undefined;
 }
 
@@ -20,6 +19,8 @@ export interface AnalysisOptions extends GtOptions {
   /** Default true. */
   readonly lexicon?: boolean;
 }
+
+const NO_ENDS = new Int32Array(TYPES);
 
 /** Features with an id of their own, given for good when first asked. */
 export class ExactAnalysis implements Analysis {
@@ -32,6 +33,7 @@ export class ExactAnalysis implements Analysis {
   readonly #values: number[] = [];
   #buffer = new Int32Array(256);
   #ones = new Float64Array(256).fill(1);
+  #last: TypedFeatures = { length: 0, ids: this.#buffer, values: this.#ones, ends: NO_ENDS };
 
   constructor(options: AnalysisOptions = { version: 1 }) {
     this.id = `gt/${options.version}`;
@@ -49,11 +51,24 @@ export class ExactAnalysis implements Analysis {
       for (const name of names) this.#buffer[length++] = this.intern(name);
       ends[type] = length;
     }
-    return { ids: this.#buffer, values: this.#ones, length, ends };
+    this.#last = { ids: this.#buffer, values: this.#ones, length, ends };
+    return this.#last;
+  }
+
+  keep(): TypedFeatures {
+    return this.#last;
   }
 
   term(id: number): string {
     return this.#terms[id] ?? '';
+  }
+
+  name(at: number): string {
+    return this.term(this.#buffer[at] ?? 0);
+  }
+
+  nameOf(id: number): string {
+    return this.term(id);
   }
 
   /** Id of a feature, given if it has none. */
@@ -76,25 +91,13 @@ export class ExactAnalysis implements Analysis {
 }
 
 /** Features by hash. */
-export class HashedAnalysis implements Analysis {
-  readonly id: string;
+export class HashedAnalysis extends HashedExtractor implements Analysis {
   readonly lexicon: LexiconValues | undefined;
-  readonly #scanner: GtScanner;
 
   /** @param bits of the ids, 1 to 31 */
   constructor(options: AnalysisOptions, bits: number) {
-    this.id = `gt/${options.version};bits=${bits}`;
-    this.#scanner = new GtScanner({ ...options, bits });
+    super(options, bits);
     this.lexicon =
       options.lexicon === false ? undefined : new HashedLexicon(afinn(options.version), bits);
-  }
-
-  extract(text: string): TypedFeatures {
-    return this.#scanner.scan(text);
-  }
-
-  /** Hashed features have no name but in their document. */
-  term(id: number): string {
-    return `#${id}`;
   }
 }

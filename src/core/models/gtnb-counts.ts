@@ -1,8 +1,8 @@
 import type { Features } from '../text/features.ts';
 import type { ClassColumns } from './calibrator.ts';
 import { ClassCounts } from './class-counts.ts';
-import { SumsByFeature, type Addition, type CountUnit, type GtnbDelta } from './gtnb-delta.ts';
-import type { FirstSight, ModelSums } from './model.ts';
+import { SumsByFeature, type Addition, type CountUnit } from './gtnb-delta.ts';
+import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
 /**
  * The sums of GT-NB, and what of them is staged:
@@ -20,16 +20,6 @@ import type { FirstSight, ModelSums } from './model.ts';
  *
  * What is staged is a journal of documents, written in sequence; it is summed up by feature when it is taken.
  */
-
-/** Sums at one moment; cells are in units, df stands in the cell before the first column where it is kept. */
-export interface GtnbSums extends Omit<ModelSums, 'cells'> {
-  readonly cells: Uint32Array;
-  readonly unit: CountUnit;
-  /** Cell of column 0 in a row. */
-  readonly base: 0 | 1;
-  /** By class: D, in units. */
-  readonly masses: readonly number[];
-}
 
 const FIRST_ROWS = 1024;
 const NO_FEATURES: Features = { length: 0, ids: new Int32Array(0), values: new Float64Array(0) };
@@ -147,7 +137,7 @@ export class GtnbCounts implements ClassColumns {
     this.#journal ??= new Int32Array(4096);
   }
 
-  takeDelta(): GtnbDelta {
+  takeDelta(): ModelDelta {
     const { classes } = this.#classes.takeDelta();
     const journal = this.#journal ?? NO_FEATURES.ids;
     const columns = classes.map(({ label }) => this.columnFor(label));
@@ -168,7 +158,7 @@ export class GtnbCounts implements ClassColumns {
     return delta;
   }
 
-  apply(delta: GtnbDelta): void {
+  apply(delta: ModelDelta): void {
     const { classes } = delta;
     this.#classes.apply({ classes, ids: NO_FEATURES.ids, counts: NO_FEATURES.values });
     const columns = classes.map(({ label }) => this.columnFor(label));
@@ -176,18 +166,17 @@ export class GtnbCounts implements ClassColumns {
   }
 
   /** Copies what there is: 32 MB for four million ids of two classes. */
-  sums(): GtnbSums {
+  sums(): ModelSums {
     return {
       classes: this.labels.map((label) => ({
         label,
         documents: this.documentsOf(label),
         firstSight: this.sightOf(label),
       })),
-      masses: this.labels.map((_, column) => this.masses[column] ?? 0),
+      masses: this.unit === 1 ? undefined : this.labels.map((_, column) => this.masses[column] ?? 0),
       rows: this.rows,
       cells: this.cells.slice(),
       stride: this.stride,
-      unit: this.unit,
       base: this.base,
     };
   }
@@ -224,7 +213,7 @@ export class GtnbCounts implements ClassColumns {
     this.totals[column] = (this.totals[column] ?? 0) + amount * length;
   }
 
-  #addSums(delta: GtnbDelta, columns: readonly number[], sign: 1 | -1): void {
+  #addSums(delta: ModelDelta, columns: readonly number[], sign: 1 | -1): void {
     const { classes, ids, counts, masses, frequencies } = delta;
     for (let index = 0; index < columns.length; index++) {
       const column = columns[index] ?? 0;

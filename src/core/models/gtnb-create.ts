@@ -1,4 +1,9 @@
-import { ExactAnalysis, HashedAnalysis, type Analysis } from './gtnb-analysis.ts';
+import type { Extractor } from '../text/features.ts';
+import type { LexiconValues } from '../text/gt-features.ts';
+import { HashedExtractor } from '../text/hashed-extractor.ts';
+import { afinn, HashedLexicon, lexiconValue } from '../text/lexicon.ts';
+import { starterLexicon } from '../text/starter.ts';
+import { ExactAnalysis, type TextAnalysis } from './gtnb-analysis.ts';
 import type { GtnbKind } from './gtnb-kind.ts';
 import { Gtnb } from './gtnb.ts';
 
@@ -12,20 +17,60 @@ const POLES = ['negative', 'positive'];
 export function createGtnb(
   kind: GtnbKind,
   declared: readonly string[],
-): { readonly analysis: Analysis; readonly model: Gtnb } {
+): { readonly analysis: TextAnalysis; readonly model: Gtnb } {
+  if (isHashed(kind)) {
+    const analysis = createGtnbExtractor(kind);
+    return { analysis, model: createGtnbModel(kind, analysis, declared) };
+  }
+  const analysis = new ExactAnalysis({ ...analysisOf(kind), lexicon: false });
+  const words = wordsOf(kind, declared);
+  const lexicon = words && { of: (id: number) => lexiconValue(words, analysis.term(id)) };
+  return { analysis, model: gtnb(kind, analysis, declared, lexicon) };
+}
+
+/** Models of one tokenizer, n-grams and bits can share it. */
+export function createGtnbExtractor(kind: HashedGtnbKind): HashedExtractor {
+  return new HashedExtractor(analysisOf(kind), kind.bits);
+}
+
+/** @param extractor see {@link createGtnbExtractor} */
+export function createGtnbModel(
+  kind: GtnbKind,
+  extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
+  declared: readonly string[],
+): Gtnb {
+  const words = wordsOf(kind, declared);
+  const lexicon = words && isHashed(kind) ? new HashedLexicon(words, kind.bits) : undefined;
+  return gtnb(kind, extractor, declared, lexicon);
+}
+
+/** A kind whose memory has a bound. */
+export type HashedGtnbKind = GtnbKind & { readonly bits: number };
+
+function isHashed(kind: GtnbKind): kind is HashedGtnbKind {
+  return kind.bits !== 'exact';
+}
+
+function gtnb(
+  kind: GtnbKind,
+  extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
+  declared: readonly string[],
+  lexicon: LexiconValues | undefined,
+): Gtnb {
+  const rows = isHashed(kind) ? { rows: 2 ** kind.bits } : {};
+  return new Gtnb(kind.canonical, extractor, declared, lexicon, { dfe: kind.dfe, ...rows });
+}
+
+function analysisOf({ tokenizer, ngrams }: GtnbKind) {
+  return { version: tokenizer, bigrams: ngrams >= 2, trigrams: ngrams >= 3 };
+}
+
+/** The words that speak for the poles; undefined: none. */
+function wordsOf(
+  { lexicon, starter, tokenizer }: GtnbKind,
+  declared: readonly string[],
+): ReadonlyMap<string, number> | undefined {
   const isPolarity = declared[0] === POLES[0] && declared.at(-1) === POLES[1];
-  const options = {
-    version: kind.tokenizer,
-    bigrams: kind.ngrams >= 2,
-    trigrams: kind.ngrams >= 3,
-    lexicon: kind.lexicon === 'auto' ? isPolarity : kind.lexicon === 'on',
-  };
-  const analysis =
-    kind.bits === 'exact' ? new ExactAnalysis(options) : new HashedAnalysis(options, kind.bits);
-  const rows = kind.bits === 'exact' ? {} : { rows: 2 ** kind.bits };
-  const model = new Gtnb(kind.canonical, analysis, declared, analysis.lexicon, {
-    dfe: kind.dfe,
-    ...rows,
-  });
-  return { analysis, model };
+  if (lexicon === 'off' || (lexicon === 'auto' && !isPolarity)) return undefined;
+  return starter === 'words' ? starterLexicon(tokenizer) : afinn(tokenizer);
 }

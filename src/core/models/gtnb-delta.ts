@@ -13,14 +13,6 @@ export interface Addition {
   readonly mass: number;
 }
 
-/** A delta of counts in units; without the optional parts each document counts 1 and df is the sum of the counts. */
-export interface GtnbDelta extends ModelDelta {
-  /** By class: change of D, in units. */
-  readonly masses?: Float64Array | undefined;
-  /** By row: change of df. */
-  readonly frequencies?: Float64Array | undefined;
-}
-
 /** Sums up a journal by feature: an open hash table over rows in the order of their first change. */
 export class SumsByFeature {
   /** Index of a row + 1; 0: free. A power of two, at least twice the rows. */
@@ -47,7 +39,7 @@ export class SumsByFeature {
     this.#cells[last] = (this.#cells[last] ?? 0) + (amount < 0 ? -1 : 1);
   }
 
-  toDelta(classes: ModelDelta['classes'], masses: Float64Array, unit: CountUnit): GtnbDelta {
+  toDelta(classes: ModelDelta['classes'], masses: Float64Array, unit: CountUnit): ModelDelta {
     const width = classes.length;
     const ids = new Int32Array(this.#rows);
     const counts = new Float64Array(this.#rows * width);

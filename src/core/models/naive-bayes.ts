@@ -3,6 +3,7 @@ import { ClassCounts, compareTerms, NEVER, type CountRules } from './class-count
 import type {
   Answer,
   Contribution,
+  Explanation,
   FirstSight,
   Model,
   ModelDelta,
@@ -29,6 +30,7 @@ interface TopFeature {
 
 export abstract class NaiveBayes implements Model {
   readonly kind: string;
+  readonly unit = 1;
   protected readonly counts: ClassCounts;
   readonly #extractor: Pick<Extractor, 'id' | 'term'>;
   readonly #answer: { classes: readonly string[]; probabilities: Float64Array; best: number } = {
@@ -97,7 +99,15 @@ export abstract class NaiveBayes implements Model {
     return answer;
   }
 
-  learn(features: Features, label: string, sight: FirstSight): void {
+  frequency(id: number): number {
+    return this.counts.rowSum(id);
+  }
+
+  calibrator(): undefined {
+    return undefined;
+  }
+
+  learn(features: Features, label: string, sight: FirstSight): undefined {
     this.counts.learn(features, label, sight);
   }
 
@@ -117,9 +127,9 @@ export abstract class NaiveBayes implements Model {
     this.counts.apply(delta);
   }
 
-  explain(features: Features, limit: number, order: readonly string[]): readonly Contribution[] {
+  explain(features: Features, limit: number, order: readonly string[]): Explanation {
     const { order: columns, classes } = this.counts;
-    if (columns.length < 2) return [];
+    if (columns.length < 2) return { features: [] };
     const asked = columns[this.#towards(features, order, classes)] ?? 0;
     const others = columns.filter((column) => column !== asked);
     const evidence = this.evidence();
@@ -130,9 +140,8 @@ export abstract class NaiveBayes implements Model {
       const weight = this.times(features.values[at] ?? 0) * odds(evidence, id, asked, others);
       contributions.push({ feature: this.#extractor.term(id), weight });
     }
-    return contributions
-      .toSorted((a, b) => Math.abs(b.weight) - Math.abs(a.weight))
-      .slice(0, Math.max(0, limit));
+    const sorted = contributions.toSorted((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+    return { features: sorted.slice(0, Math.max(0, limit)) };
   }
 
   top(limit: number): ReadonlyMap<string, readonly TopFeature[]> {

@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict';
+import { createExtractor, NO_EXTRACTOR } from '../text/extractor.ts';
 import type { Extractor } from '../text/features.ts';
-import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
+import { optionInvalid } from '../text/named-options.ts';
 import { Majority, NoChange } from './baselines.ts';
 import { Bernoulli } from './bernoulli.ts';
 import { Complement } from './complement.ts';
+import { createGtnbExtractor, createGtnbModel } from './gtnb-create.ts';
+import { parseGtnbKind } from './gtnb-kind.ts';
+import { parseModelKind, type ModelKind } from './model-kinds.ts';
 import type { Model } from './model.ts';
 import { Multinomial } from './multinomial.ts';
 
-/**
- * Kinds of models by name: `multinomial`, or with options `multinomial:alpha=0.5,max-features=100000`.
- */
+/** Makes models, and what turns texts into the features that they count. */
 
 export interface ModelOptions {
   /** Ids stand in the order in which their features were first seen: true for a single learner that merges no deltas of others. */
   readonly singleLearner?: boolean;
 }
+
+/** What a kind counts: words of the analyzer (the kinds of River's), hashed features of its own, or nothing but labels. */
+export type FeatureSource = 'analyzer' | 'own' | 'none';
 
 type Create = (
   kind: ModelKind,
@@ -27,7 +32,7 @@ type Create = (
 const RIVER_ORDER_TERMS = 4096;
 
 interface KindEntry {
-  readonly options: readonly string[];
+  readonly features: FeatureSource;
   readonly create: Create;
 }
 
@@ -35,11 +40,19 @@ interface KindEntry {
 const river = (
   create: (kind: ModelKind, extractor: Extractor, options: ModelOptions) => Model,
 ): KindEntry => ({
-  options: ['alpha', 'max-features'],
+  features: 'analyzer',
   create: (kind, extractor, _declared, options) => create(kind, extractor, options),
 });
 
 const KINDS: ReadonlyMap<string, KindEntry> = new Map([
+  [
+    'gtnb',
+    {
+      features: 'own',
+      create: ({ canonical }: ModelKind, extractor: Extractor, declared: readonly string[]) =>
+        createGtnbModel(parseGtnbKind(canonical), extractor, declared),
+    },
+  ],
   [
     'multinomial',
     river((kind, extractor) => new Multinomial(kind.canonical, extractor, kind.alpha)),
@@ -52,45 +65,43 @@ const KINDS: ReadonlyMap<string, KindEntry> = new Map([
       return new Bernoulli(kind.canonical, extractor, kind.alpha, inOrderUpTo);
     }),
   ],
-  ['majority', { options: [], create: (_kind, _extractor, declared) => new Majority(declared) }],
-  ['no-change', { options: [], create: (_kind, _extractor, declared) => new NoChange(declared) }],
+  ['majority', { features: 'none', create: (_kind, _extractor, declared) => new Majority(declared) }],
+  ['no-change', { features: 'none', create: (_kind, _extractor, declared) => new NoChange(declared) }],
 ]);
 
-const OPTIONS = new Map([...KINDS].map(([name, { options }]) => [name, options]));
-
-/** Names of the kinds. */
-export const MODEL_KINDS: readonly string[] = [...KINDS.keys()];
-
-export interface ModelKind {
-  readonly name: string;
-  /** Additive smoothing, > 0, default 1; of no effect in the baselines. */
-  readonly alpha: number;
-  /** Bound on the vocabulary, for the extractor; undefined: none. */
-  readonly maxFeatures: number | undefined;
-  /** Kind with its options in one order and spelling, defaults of the arithmetic included: `multinomial:alpha=1`. */
-  readonly canonical: string;
+/** @throws {ValenceError} CONFIG_INVALID: see {@link parseModelKind} */
+export function featureSourceOf(kind: string): FeatureSource {
+  return entryOf(parseModelKind(kind)).features;
 }
 
 /**
- * @throws {ValenceError} CONFIG_INVALID: unknown kind or option, a value out of range; the message lists what there is
+ * Text to the features that a kind counts; kinds whose extractors have one identity can share it.
+ *
+ * @param analyzer of the kinds of River's
+ * @param maxFeatures bound on their vocabulary; default: the kind's own
+ * @throws {ValenceError} CONFIG_INVALID: unknown kind, analyzer or option; gtnb with `bits=exact`, which only `evaluate` can run
  */
-export function parseModelKind(kind: string): ModelKind {
-  const { name, options } = parseNamedOptions(kind, 'model', OPTIONS);
-  const alpha = parseAlpha(options.get('alpha') ?? '1', name);
-  const maxFeatures = parseMaxFeatures(options.get('max-features'), name);
-  const parts = [
-    ...(OPTIONS.get(name)?.includes('alpha') ? [`alpha=${alpha}`] : []),
-    ...(maxFeatures === undefined ? [] : [`max-features=${maxFeatures}`]),
-  ];
-  const canonical = parts.length === 0 ? name : `${name}:${parts.join(',')}`;
-  return { name, alpha, maxFeatures, canonical };
+export function createExtractorFor(
+  kind: string,
+  analyzer: string,
+  maxFeatures: number | undefined = parseModelKind(kind).maxFeatures,
+): Extractor {
+  const source = featureSourceOf(kind);
+  if (source === 'none') return NO_EXTRACTOR;
+  if (source === 'analyzer')
+    return createExtractor(analyzer, maxFeatures === undefined ? {} : { maxFeatures });
+  const { bits, ...parsed } = parseGtnbKind(kind);
+  if (bits === 'exact')
+    return optionInvalid("model 'gtnb'", 'bits', "a number here ('exact' is for evaluate)", bits);
+  return createGtnbExtractor({ ...parsed, bits });
 }
 
 /**
  * A model that has learned nothing.
  *
  * @param kind see {@link parseModelKind}; `max-features` binds the extractor, not the model
- * @param declared classes from worst to best; the baselines answer with them from the first record on
+ * @param extractor see {@link createExtractorFor}
+ * @param declared classes from worst to best; gtnb and the baselines answer with them from the first record on
  * @throws {ValenceError} CONFIG_INVALID: see {@link parseModelKind}
  */
 export function createModel(
@@ -100,20 +111,11 @@ export function createModel(
   options: ModelOptions = {},
 ): Model {
   const parsed = parseModelKind(kind);
-  const entry = KINDS.get(parsed.name);
+  return entryOf(parsed).create(parsed, extractor, declared, options);
+}
+
+function entryOf({ name }: ModelKind): KindEntry {
+  const entry = KINDS.get(name);
   assert(entry);
-  return entry.create(parsed, extractor, declared, options);
-}
-
-function parseAlpha(value: string, name: string): number {
-  const alpha = Number(value);
-  if (Number.isFinite(alpha) && alpha > 0) return alpha;
-  return optionInvalid(`model '${name}'`, 'alpha', 'a number above 0', value);
-}
-
-function parseMaxFeatures(value: string | undefined, name: string): number | undefined {
-  if (value === undefined) return undefined;
-  const maxFeatures = Number(value);
-  if (Number.isSafeInteger(maxFeatures) && maxFeatures >= 1) return maxFeatures;
-  return optionInvalid(`model '${name}'`, 'max-features', 'an integer of at least 1', value);
+  return entry;
 }

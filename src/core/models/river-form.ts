@@ -4,7 +4,7 @@ import { Bernoulli } from './bernoulli.ts';
 import { Complement } from './complement.ts';
 import type { Answer, Model } from './model.ts';
 import { Multinomial } from './multinomial.ts';
-import { parseModelKind } from './registry.ts';
+import { parseModelKind } from './model-kinds.ts';
 
 /**
  * The naive Bayes models in River's manner, over Maps of feature to value, usable by themselves:

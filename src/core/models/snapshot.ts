@@ -61,7 +61,14 @@ export function restoreModel(
   const counts = new Float64Array(features.length * classes.length);
   let at = 0;
   for (const [, ...row] of features) for (const cell of row) counts[at++] = cell;
-  const delta: ModelDelta = { classes, ids, counts };
+  const { masses, frequencies } = snapshot;
+  const delta: ModelDelta = {
+    classes,
+    ids,
+    counts,
+    masses: masses === undefined ? undefined : Float64Array.from(masses),
+    frequencies: frequencies === undefined ? undefined : Float64Array.from(frequencies),
+  };
   model.apply(delta);
   return model;
 }
@@ -71,26 +78,38 @@ export function restoreModel(
  * input gives an equal hash, whatever the order, the partitions and the processes.
  */
 export function modelHash(model: Model): string {
-  const { kind, extractor, classes, features } = model.snapshot();
+  const { kind, extractor, classes, features, masses, frequencies } = model.snapshot();
   const columns = classes
     .map(({ label, documents }, index) => ({ label, documents, index }))
     .filter(({ documents }) => documents > 0)
     .toSorted((a, b) => compareTerms(a.label, b.label));
   const hash = createHash('sha256');
-  const head = columns.map(({ label, documents }) => [label, documents]);
+  const head = columns.map(({ label, documents, index }) => [
+    label,
+    documents,
+    ...(masses === undefined ? [] : [masses[index]]),
+  ]);
   hash.update(`${JSON.stringify([kind, extractor, head])}\n`);
   for (let first = 0; first < features.length; first += LINES_AT_ONCE) {
     const lines = features
       .slice(first, first + LINES_AT_ONCE)
-      .map((row) => `${JSON.stringify([row[0], ...columns.map(({ index }) => row[index + 1])])}\n`);
+      .map((row, at) => {
+        const counts = columns.map(({ index }) => row[index + 1]);
+        const documents = frequencies === undefined ? [] : [frequencies[first + at]];
+        return `${JSON.stringify([row[0], ...counts, ...documents])}\n`;
+      });
     hash.update(lines.join(''));
   }
   return hash.digest('hex');
 }
 
 function readSnapshot(value: unknown): ModelSnapshot {
-  const fields = ['format', 'version', 'kind', 'extractor', 'classes', 'features'];
-  const { format, version, kind, extractor, classes, features } = object(value, 'snapshot', fields);
+  const { format, version, kind, extractor, classes, features, ...others } = object(
+    value,
+    'snapshot',
+    ['format', 'version', 'kind', 'extractor', 'classes', 'features'],
+    ['masses', 'frequencies', 'calibrator'],
+  );
   if (format !== 'valence-model') throw corrupt('snapshot.format', "'valence-model'");
   if (version !== 1) throw corrupt('snapshot.version', '1');
   const read = array(classes, 'snapshot.classes').map(readClass);
@@ -111,7 +130,44 @@ function readSnapshot(value: unknown): ModelSnapshot {
     extractor: string(extractor, 'snapshot.extractor'),
     classes: read,
     features: rows,
+    ...readParts(others, read.length, rows.length),
+    ...(others['calibrator'] === undefined ? {} : { calibrator: readCalibrator(others['calibrator']) }),
   };
+}
+
+/** What kinds that count parts of documents have besides: both or none. */
+function readParts(
+  { masses, frequencies }: Readonly<Record<string, unknown>>,
+  classes: number,
+  features: number,
+): Pick<ModelSnapshot, 'masses' | 'frequencies'> {
+  if (masses === undefined && frequencies === undefined) return {};
+  const read = {
+    masses: numbers(masses, 'snapshot.masses'),
+    frequencies: numbers(frequencies, 'snapshot.frequencies'),
+  };
+  if (read.masses.length !== classes) throw corrupt('snapshot.masses', 'a number for each class');
+  if (read.frequencies.length !== features)
+    throw corrupt('snapshot.frequencies', 'a number for each feature');
+  return read;
+}
+
+function readCalibrator(value: unknown): NonNullable<ModelSnapshot['calibrator']> {
+  const where = 'snapshot.calibrator';
+  const { weights, squares, bias } = object(value, where, ['weights', 'squares', 'bias']);
+  const read = {
+    weights: numbers(weights, `${where}.weights`),
+    squares: numbers(squares, `${where}.squares`),
+    bias: array(bias, `${where}.bias`).map((pair) => {
+      const [label, at, ...more] = array(pair, `${where}.bias`);
+      if (typeof at !== 'number' || !Number.isFinite(at) || more.length > 0)
+        throw corrupt(`${where}.bias`, 'pairs of a label and a number');
+      return [string(label, `${where}.bias`), at] as const;
+    }),
+  };
+  if (read.squares.length !== read.weights.length)
+    throw corrupt(where, 'as many squares as weights');
+  return read;
 }
 
 function readClass(value: unknown, index: number): ModelSnapshot['classes'][number] {
@@ -153,16 +209,18 @@ function parse(text: string): unknown {
   }
 }
 
-/** The fields of an object that has exactly these. */
+/** The fields of an object that has exactly these, and perhaps some of the optional ones. */
 function object(
   value: unknown,
   where: string,
   names: readonly string[],
+  optional: readonly string[] = [],
 ): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw corrupt(where, 'an object');
   const fields = new Map<string, unknown>(Object.entries(value));
-  if (fields.size !== names.length || !names.every((name) => fields.has(name)))
+  const extra = optional.filter((name) => fields.has(name));
+  if (fields.size !== names.length + extra.length || !names.every((name) => fields.has(name)))
     throw corrupt(where, `exactly the fields ${names.join(', ')}`);
   return Object.fromEntries(fields);
 }
@@ -170,6 +228,10 @@ function object(
 function array(value: unknown, where: string): readonly unknown[] {
   if (!Array.isArray(value)) throw corrupt(where, 'an array');
   return value;
+}
+
+function numbers(value: unknown, where: string): readonly number[] {
+  return array(value, where).map((cell) => count(cell, where));
 }
 
 function string(value: unknown, where: string): string {

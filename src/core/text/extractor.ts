@@ -1,6 +1,6 @@
 import { ValenceError } from '../../errors.ts';
 import { parseAnalyzer } from './analyzer.ts';
-import type { Extractor, Features, TermVisitor } from './features.ts';
+import { NO_FEATURES, type Extractor, type Features, type TermVisitor } from './features.ts';
 import { hashUnits, TermSpans, toUnits } from './term-spans.ts';
 import { TokenScanner } from './token-scanner.ts';
 import { TermCounts, Vocabulary } from './vocabulary.ts';
@@ -28,8 +28,35 @@ export function createExtractor(analyzer: string, options: ExtractorOptions = {}
   return new RiverExtractor(analyzer, maxFeatures ?? Infinity);
 }
 
+const NO_NAMES: ReadonlyMap<number, string> = new Map();
+
+/** For kinds that look at labels only. */
+export const NO_EXTRACTOR: Extractor = {
+  id: '',
+  isHashed: false,
+  types: 0,
+  size: 0,
+  extract: () => NO_FEATURES,
+  keep: () => NO_FEATURES,
+  intern: () => -1,
+  internUnits: () => -1,
+  term: () => '',
+  name: () => '',
+  nameOf: () => undefined,
+  names: NO_NAMES,
+  visit() {
+    // It has no ids.
+  },
+  giveName() {
+    // Nor names.
+  },
+};
+
 class RiverExtractor implements Extractor {
   readonly id: string;
+  readonly isHashed = false;
+  readonly types = 0;
+  readonly names = NO_NAMES;
   readonly #limit: number;
   readonly #ngrams: readonly [min: number, max: number];
   readonly #stem: ((token: string) => string) | undefined;
@@ -90,6 +117,18 @@ class RiverExtractor implements Extractor {
 
   visit(id: number, visitor: TermVisitor): void {
     this.#vocabulary.visit(id, visitor);
+  }
+
+  name(at: number): string {
+    return this.term(this.#counts.ids[at] ?? 0);
+  }
+
+  nameOf(id: number): string {
+    return this.term(id);
+  }
+
+  giveName(): void {
+    // A term is its name.
   }
 }
 

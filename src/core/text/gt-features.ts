@@ -1,9 +1,8 @@
-import type { Features } from './features.ts';
+import { TYPES, type Features } from './features.ts';
 
 /** Features with a type: what GT-NB counts. */
 
-/** Types in the order in which a document lists them: unigrams, bigrams, trigrams, character n-grams. */
-export const TYPES = 4;
+export { TYPES };
 
 /**
  * Distinct features of one document, by type in turn; presence, so `values` are not looked at. Views into buffers of the extractor:

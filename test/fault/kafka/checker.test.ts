@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { DeltaEncoder, readDelta } from '../../../src/pipeline/delta.ts';
+import { changeDelta } from '../../support/delta-edit.ts';
 import {
   check,
   violationLine,
@@ -281,25 +281,9 @@ function rewritten(
   change: (delta: { readonly counts: Float64Array }) => void,
   others?: readonly (number | undefined)[],
 ): Uint8Array {
-  const delta = readDelta(value);
-  const terms: string[] = [];
-  const ids = new Map<string, number>();
-  const intern = (term: string): number => {
-    const known = ids.get(term) ?? terms.push(term) - 1;
-    ids.set(term, known);
-    return known;
-  };
-  const models = delta.models({ intern });
-  change(models[0]!.delta);
-  const events = delta.events({ intern });
-  const seen = others === undefined ? delta.seen : delta.seen.map((at, q) => others[q] ?? at);
-  return new DeltaEncoder().encode(
-    { ...delta, seen, models, events },
-    {
-      visit: (id, visitor) => {
-        const units = Uint16Array.from(terms[id]!, (char) => char.charCodeAt(0));
-        visitor.units(units, 0, units.length);
-      },
-    },
-  );
+  return changeDelta(value, (delta) => {
+    change(delta.models[0]!.delta);
+    const seen = others === undefined ? delta.seen : delta.seen.map((at, q) => others[q] ?? at);
+    return { ...delta, seen };
+  });
 }

@@ -2,7 +2,7 @@
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
-import { readDelta, type ReadDelta } from '../../../src/pipeline/delta.ts';
+import { readDelta, type ReadDelta } from '../../../src/pipeline/delta-reader.ts';
 import { FOLD_DEFAULTS } from '../../../src/pipeline/fold.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
 import { runSubscriber } from '../../../src/pipeline/subscriber.ts';

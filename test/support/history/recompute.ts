@@ -4,7 +4,8 @@
  */
 import { PartitionFold, type StagedChunk } from '../../../src/pipeline/fold.ts';
 import { PipelineState } from '../../../src/pipeline/state.ts';
-import { readDelta, type ReadDelta } from '../../../src/pipeline/delta.ts';
+import { TermNumbers } from '../delta-edit.ts';
+import { readDelta, type ReadDelta } from '../../../src/pipeline/delta-reader.ts';
 import type { LogRecord } from '../../../src/ports/event-log.ts';
 import type { History } from './history.ts';
 import type { PartitionView, View } from './view.ts';
@@ -53,15 +54,14 @@ export class SumDifference {
   readonly #cells = new Map<string, number>();
 
   add(delta: Uint8Array, sign: 1 | -1): void {
-    const terms: string[] = [];
-    const intern = (term: string): number => terms.push(term) - 1;
-    for (const { name, delta: learned } of readDelta(delta).models({ intern })) {
+    const terms = new TermNumbers();
+    for (const { name, delta: learned } of readDelta(delta).taught(terms)) {
       const { classes, ids, counts } = learned;
       for (const { label, documents } of classes) this.#change([name, label], sign * documents);
       let at = 0;
       for (const id of ids) {
         for (const { label } of classes)
-          this.#change([name, label, terms[id] ?? ''], sign * (counts[at++] ?? 0));
+          this.#change([name, label, terms.term(id)], sign * (counts[at++] ?? 0));
       }
     }
   }

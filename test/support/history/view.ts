@@ -1,5 +1,5 @@
 /** A history, decoded and indexed once for all checks. */
-import { readDelta, type ReadDelta } from '../../../src/pipeline/delta.ts';
+import { readDelta, type ReadDelta } from '../../../src/pipeline/delta-reader.ts';
 import { ResultValue } from '../../../topics/index.ts';
 import { isVisible, type History, type RawRecord } from './history.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
-import { readDelta } from '../../../src/pipeline/delta.ts';
+import { readDelta } from '../../../src/pipeline/delta-reader.ts';
 import {
   CHAMPION,
   FoldDriver,
@@ -24,7 +24,7 @@ const value = fc.oneof(
         text: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }).map((words) => words.join(' ')),
         label: fc.constantFrom('positive', 'negative', '1', 'mixed'),
         ts: fc.constantFrom('2026-03-01T10:00:00Z', 'yesterday', 5),
-        model: fc.constantFrom('champion', 'bnb', 'nobody'),
+        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'nobody'),
       },
       { requiredKeys: ['id', 'text'] },
     ),
@@ -35,7 +35,7 @@ const value = fc.oneof(
       {
         id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
         label: fc.constantFrom('positive', 'negative', 'mixed', 'odd', null),
-        model: fc.constantFrom('champion', 'bnb'),
+        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe'),
       },
       { requiredKeys: ['id', 'label'] },
     ),
@@ -46,7 +46,12 @@ const stream = fc.array(value, { maxLength: 60 });
 const cuts = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 8 });
 
 const OPTIONS: DriverOptions = {
-  models: [CHAMPION, { name: 'bnb', kind: 'bernoulli', role: 'challenger' }],
+  models: [
+    CHAMPION,
+    { name: 'bnb', kind: 'bernoulli', role: 'challenger' },
+    { name: 'gt', kind: 'gtnb:bits=10', role: 'challenger' },
+    { name: 'dfe', kind: 'gtnb:dfe=on,bits=10', role: 'challenger' },
+  ],
   classes: { maxClasses: 4 },
   fold: { window: 5, metricsEvery: 3, explain: 2, pendingMax: 4, correctable: 3, pendingTtlMs: 20 },
 };
@@ -191,7 +196,8 @@ describe('several partitions', () => {
         const alone = new FoldDriver({ ...options, partitions: 1 });
         alone.pipe(...values);
         const hashes = ({ state: of }: { state: typeof state }) =>
-          ['champion', 'bnb'].map((name) => of.hash(name));
+          // What dfe counts depends on what a partition knew.
+          ['champion', 'bnb', 'gt'].map((name) => of.hash(name));
         expect(hashes({ state })).toEqual(hashes(alone));
         // A follower that reads the partitions one after the other.
         const follower = newState(options);

@@ -18,12 +18,14 @@ import {
   DECLARED,
   diceOf,
   jsonOf,
-  MODELS,
+  MODELS as ALL_MODELS,
   newPipeline,
   PIPELINE,
   TOPICS,
 } from '../../support/wandering-run.ts';
 
+/** Of kinds that answer from the sums alone. */
+const MODELS = ALL_MODELS.slice(0, 2);
 const [SOURCE, RESULTS] = ['replies', 'replies.results'];
 const OWN = { source: SOURCE, results: RESULTS, dlq: `${RESULTS}.dlq` };
 
@@ -245,6 +247,30 @@ describe('a replica that only scores', () => {
     expect(learned).toBeGreaterThan(400);
     expect(answersOf(store)[0]).toMatchObject({ model: 'champion', learned });
   }, 20_000);
+
+  test('answers with the calibrators of all partitions, as far as they are committed', async () => {
+    const { store, log } = await newPipeline();
+    const models = [{ name: 'champion', kind: 'gtnb:bits=10', role: 'champion' as const }];
+    await log.append(TOPICS.source, anyValues(diceOf(1), 200));
+    await runSubscriber({ log, pipeline: PIPELINE, models, untilEnd: true });
+    await ask(log, TEXTS);
+    await score(log, { explain: 3 });
+    // The only partition goes on with the same texts: it has seen what the replica has.
+    await log.append(
+      TOPICS.source,
+      TEXTS.map((value) => ({ key: value.id, value: JSON.stringify(value) })),
+    );
+    const settings = { log, pipeline: PIPELINE, models, untilEnd: true, fold: { explain: 3 } };
+    await runSubscriber(settings);
+    const own = recordsOf(store, TOPICS.results)
+      .map((record) => jsonOf(record))
+      .filter(({ type, id }) => type === 'prediction' && String(id).startsWith('q-'));
+    const told = ({ id, learned, probabilities, explanation, logit }: Record<string, unknown>) => {
+      return { id, learned, probabilities, explanation, logit };
+    };
+    expect(answersOf(store).map(told)).toEqual(own.map(told));
+    expect(own[0]).toMatchObject({ logit: { parts: { prior: expect.any(Number) } } });
+  });
 
   test('says null while the model knows no class', async () => {
     const { store, log } = await newPipeline();

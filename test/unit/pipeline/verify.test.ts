@@ -1,3 +1,4 @@
+import { changeDelta } from '../../support/delta-edit.ts';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
@@ -7,7 +8,6 @@ import { runSubscriber } from '../../../src/pipeline/subscriber.ts';
 import { verify, type Refuted, type Verified } from '../../../src/pipeline/verify.ts';
 import type { LogRecord } from '../../../src/ports/event-log.ts';
 import {
-  changeDelta,
   DECLARED,
   foldAll,
   jsonOf,

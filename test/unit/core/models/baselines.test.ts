@@ -64,7 +64,7 @@ describe('no-change', () => {
 
 test.each(['majority', 'no-change'])('%s knows nothing of words', (kind) => {
   const model = createModel(kind, extractor, ['a']);
-  expect(model.explain(features, 3, ['a'])).toEqual([]);
+  expect(model.explain(features, 3, ['a'])).toEqual({ features: [] });
   expect(model.top(3)).toEqual(new Map([['a', []]]));
   expect(createModel(kind, extractor, []).predict(features).best).toBe(-1);
 });

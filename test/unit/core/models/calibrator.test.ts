@@ -97,7 +97,7 @@ describe('a chunk', () => {
     teach(calibrator, LABELS_BETWEEN_MERGES);
     calibrator.mark();
     expect(calibrator.isDue(0)).toBe(true);
-    calibrator.merge(0, new Map());
+    calibrator.merge(0, new Map([[1, newCalibrator().snapshot()]]));
     expect(calibrator.isDue(0)).toBe(false);
     calibrator.rollback();
     expect(calibrator.isDue(0)).toBe(true);
@@ -166,10 +166,18 @@ describe('the merge of partitions', () => {
     expect(own.isDue(0)).toBe(false);
     teach(own, 1);
     expect(own.isDue(0)).toBe(true);
-    own.merge(0, new Map());
+    own.merge(0, new Map([[1, other.snapshot()]]));
     teach(own, 24);
     expect(own.isDue(0)).toBe(false);
     teach(own, 1);
+    expect(own.isDue(0)).toBe(true);
+  });
+
+  test('leaves a single partition as it is, bit for bit, so that chunks do not show', () => {
+    teach(own, 33);
+    const before = own.snapshot();
+    expect(own.merge(0, new Map())).toBe(false);
+    expect(own.snapshot()).toEqual(before);
     expect(own.isDue(0)).toBe(true);
   });
 

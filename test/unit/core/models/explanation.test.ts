@@ -18,7 +18,7 @@ function taught(kind: string, lessons: readonly (readonly [string, string])[] = 
   return {
     model,
     explain: (text: string, limit: number, order: readonly string[]) =>
-      model.explain(extractor.extract(text), limit, order),
+      model.explain(extractor.extract(text), limit, order).features,
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { GtnbDelta } from '../../../../src/core/models/gtnb-delta.ts';
+import type { ModelDelta } from '../../../../src/core/models/model.ts';
 import { FORMS, Learner, lessonsOf, texts, TWO } from './gtnb-support.ts';
 
 /** Laws of the sums of GT-NB: what workers do to a model may not show in it. */
@@ -68,7 +68,7 @@ describe.each(FORMS)('GT-NB with %s', (_, options) => {
         fc.infiniteStream(fc.nat()),
         (all, chunk, picks) => {
           const single = new Learner(TWO, options);
-          const shipped: { delta: GtnbDelta; from: Learner }[] = [];
+          const shipped: { delta: ModelDelta; from: Learner }[] = [];
           for (const [partition, list] of all.entries()) {
             const owner = new Learner(TWO, options);
             owner.model.stage();

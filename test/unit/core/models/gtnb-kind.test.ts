@@ -9,10 +9,11 @@ describe('the kind gtnb', () => {
     expect(parseGtnbKind('gtnb')).toEqual({
       dfe: false,
       lexicon: 'auto',
+      starter: 'words',
       tokenizer: 2,
       ngrams: 2,
       bits: 22,
-      canonical: 'gtnb:dfe=off,lexicon=auto,tokenizer=2,ngrams=2,bits=22',
+      canonical: 'gtnb:dfe=off,lexicon=auto,starter=words,tokenizer=2,ngrams=2,bits=22',
     });
     expect(parseGtnbKind('gtnb:bits=exact,dfe=on').canonical).toBe(
       parseGtnbKind('gtnb:dfe=on, tokenizer=2, bits=exact').canonical,
@@ -28,10 +29,14 @@ describe('the kind gtnb', () => {
   });
 
   test.each([
-    ['gtnb:alpha=1', "no option 'alpha'; there are: dfe, lexicon, tokenizer, ngrams, bits"],
+    [
+      'gtnb:alpha=1',
+      "no option 'alpha'; there are: dfe, lexicon, starter, tokenizer, ngrams, bits",
+    ],
     ['gtnb:dfe', 'dfe=…'],
     ['gtnb:dfe=yes', 'one of off, on'],
     ['gtnb:lexicon=sentiwordnet', 'one of auto, on, off'],
+    ['gtnb:starter=yelp', 'one of words, none'],
     ['gtnb:tokenizer=3', 'one of 1, 2'],
     ['gtnb:ngrams=4', 'one of 1, 2, 3'],
     ['gtnb:bits=9', 'an integer from 10 to 26'],
@@ -60,13 +65,22 @@ describe('a new gtnb model', () => {
     expect(share('gtnb:lexicon=off', POLARITY, 'a great film')).toBe(0.5);
   });
 
+  test('knows the words of the starter, unless told not to', () => {
+    expect(share('gtnb', POLARITY, 'overpriced, a waste of money')).toBeLessThan(0.3);
+    expect(share('gtnb:starter=none', POLARITY, 'overpriced')).toBe(0.5);
+    expect(share('gtnb:starter=none', POLARITY, 'a great film')).toBe(
+      share('gtnb', POLARITY, 'a great film'),
+    );
+    expect(share('gtnb:lexicon=off', POLARITY, 'overpriced')).toBe(0.5);
+  });
+
   test('knows none where the classes are something else, unless told to', () => {
     expect(share('gtnb', ['sport', 'politics'], 'a great film')).toBe(0.5);
     expect(share('gtnb:lexicon=on', ['bad', 'good'], 'a great film')).toBeGreaterThan(0.7);
   });
 
   test('gives the same answers by name and by hash where nothing collides', () => {
-    const text = 'Good food, but I did not like the service :( #never again!!';
+    const text = 'Good food, but I did not like the service :( #never again!! 好吃';
     expect(share('gtnb:bits=exact', POLARITY, text)).toBeCloseTo(share('gtnb', POLARITY, text), 12);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Calibrator } from '../../../../src/core/models/calibrator.ts';
-import type { Addition, GtnbDelta } from '../../../../src/core/models/gtnb-delta.ts';
+import type { Addition } from '../../../../src/core/models/gtnb-delta.ts';
+import type { ModelDelta } from '../../../../src/core/models/model.ts';
 import { ExactAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
 import { Gtnb, type GtnbOptions } from '../../../../src/core/models/gtnb.ts';
 
@@ -39,11 +40,15 @@ export class Learner {
   }
 
   explain(text: string, limit: number) {
-    return this.model.explain(this.analysis.extract(text), limit, this.calibrator);
+    const features = this.analysis.extract(text);
+    const explained = this.model.explain(features, limit, [], this.calibrator);
+    if (explained.logit === undefined) return undefined;
+    const { value, parts, rest, towards } = explained.logit;
+    return { features: explained.features, logit: value, parts, rest, towards };
   }
 
   /** Applies what another process shipped: names travel, ids do not. */
-  receive(delta: GtnbDelta, from: Learner): void {
+  receive(delta: ModelDelta, from: Learner): void {
     const ids = delta.ids.map((id) => this.analysis.intern(from.analysis.term(id)));
     this.model.apply({ ...delta, ids });
   }

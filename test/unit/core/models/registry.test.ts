@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { createModel, MODEL_KINDS, parseModelKind } from '../../../../src/core/models/registry.ts';
+import { MODEL_KINDS, parseModelKind } from '../../../../src/core/models/model-kinds.ts';
+import { createModel } from '../../../../src/core/models/registry.ts';
 import { createExtractor } from '../../../../src/core/text/extractor.ts';
 
 describe('kinds of models', () => {
@@ -22,9 +23,9 @@ describe('kinds of models', () => {
   });
 
   test.each([
-    ['multinomal', 'there are: multinomial, complement'],
-    ['', 'there are: multinomial'],
-    ['__proto__', 'there are: multinomial'],
+    ['multinomal', 'there are: gtnb, multinomial, complement'],
+    ['', 'there are: gtnb, multinomial'],
+    ['__proto__', 'there are: gtnb, multinomial'],
     ['multinomial:beta=1', "no option 'beta'; there are: alpha, max-features"],
     ['multinomial:alpha', 'alpha=…'],
     ['multinomial:alpha=1,alpha=2', 'given twice'],

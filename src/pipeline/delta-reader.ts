@@ -1,0 +1,305 @@
+/** Bytes to deltas; the format is told in `delta.ts`. */
+import { ByteReader, crc32, damaged } from '../core/codec/bytes.ts';
+import type { CalibratorState } from '../core/models/calibrator.ts';
+import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';
+import { ValenceError } from '../errors.ts';
+import {
+  DELTA_MAGIC,
+  type ChunkEvent,
+  type DeltaHeader,
+  type DeltaModel,
+  type FeatureName,
+  type TaughtModel,
+} from './delta.ts';
+
+/** Ids of a process for terms; undefined: it has no such extractor, and ids mean nothing. */
+export interface FeatureIds {
+  find(extractor: string): Pick<Extractor, 'intern'> | undefined;
+}
+
+/** A delta whose header is read and whose checksum holds; counts and events are decoded on demand. */
+export interface ReadDelta extends DeltaHeader {
+  readonly sizeBytes: number;
+  readonly names: readonly FeatureName[];
+  readonly models: readonly DeltaModel[];
+  /** What each model was taught, with ids of this process. */
+  taught(ids: FeatureIds): readonly TaughtModel[];
+  /** Events of the chunk, with ids of this process. */
+  events(ids: FeatureIds): readonly ChunkEvent[];
+}
+
+/**
+ * @throws DELTA_CORRUPT checksum, version or format
+ */
+export function readDelta(bytes: Uint8Array): ReadDelta {
+  const { version } = DELTA_MAGIC;
+  if (bytes.length < 8 || bytes[0] !== DELTA_MAGIC.first || bytes[1] !== DELTA_MAGIC.second)
+    throw damaged('is no delta');
+  if (bytes[2] !== version) {
+    throw new ValenceError(
+      'LOG_VERSION',
+      `the model topic holds deltas of version ${bytes[2]}, this is version ${version}; ${
+        (bytes[2] ?? 0) < version
+          ? "make the model again from the source topic with 'valence model rebuild', or use another --pipeline"
+          : 'use the newer Valence'
+      }`,
+    );
+  }
+  const body = bytes.subarray(0, bytes.length - 4);
+  if (new ByteReader(bytes.subarray(bytes.length - 4)).uint32() !== crc32(body)) {
+    throw damaged('fails its checksum');
+  }
+  const reader = new ByteReader(body);
+  reader.bytes(3);
+  const pipeline = reader.string();
+  const [partition, epoch, from, to] = [
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+  ] as const;
+  const seen = list(reader, () => {
+    const position = reader.varint();
+    return position === 0 ? undefined : position - 1;
+  });
+  const labels = list(reader, () => reader.string());
+  const tables = list(reader, () => readFeatureTable(reader));
+  const names = list(reader, (): FeatureName => {
+    return { extractor: reader.varint(), id: reader.varint(), name: reader.string() };
+  });
+  const models = list(reader, (): DeltaModel => {
+    const name = reader.string();
+    const kind = reader.string();
+    const index = reader.varint();
+    const extractor = index === 0 ? '' : (tables[index - 1] ?? missing()).extractor;
+    return { name, kind, extractor, unit: reader.byte() === 1 ? 1 : 16 };
+  });
+  const counts = reader.bytes(reader.varint());
+  const events = reader.bytes(reader.varint());
+  const label = (index: number): string => labels[index] ?? missing();
+  let known: readonly Features[] | undefined;
+  const featuresOf = (ids: FeatureIds): readonly Features[] =>
+    (known ??= tables.map((table) => withIds(table, ids)));
+  return {
+    pipeline,
+    partition,
+    epoch,
+    from,
+    to,
+    seen,
+    names,
+    models,
+    sizeBytes: bytes.length,
+    taught: (ids) => {
+      const features = featuresOf(ids);
+      const from = new ByteReader(counts);
+      return models.map((model) => ({
+        ...model,
+        ...readTaught(from, model, partition, label, idsOf(features, model.extractor)),
+      }));
+    },
+    events: (ids) => readEvents(new ByteReader(events), models, label, featuresOf(ids)),
+  };
+}
+
+interface ReadTable {
+  readonly extractor: string;
+  readonly types: number;
+  /** Of hashed features. */
+  readonly ids: Int32Array | undefined;
+  /** Of others. */
+  readonly names: readonly string[];
+}
+
+/** Features of an extractor, by their number in the delta. */
+interface Features {
+  readonly extractor: string;
+  readonly types: number;
+  readonly ids: Int32Array;
+}
+
+function readFeatureTable(reader: ByteReader): ReadTable {
+  const extractor = reader.string();
+  const types = reader.byte();
+  const width = reader.byte();
+  if (width === 0)
+    return { extractor, types, ids: undefined, names: list(reader, () => reader.string()) };
+  const length = reader.varint();
+  if (length * width > reader.remaining) throw damaged('holds a list longer than itself');
+  const ids = new Int32Array(length);
+  for (let at = 0; at < length; at++)
+    for (let shift = 0; shift < 8 * width; shift += 8) ids[at] = (ids[at] ?? 0) | (reader.byte() << shift);
+  return { extractor, types, ids, names: [] };
+}
+
+function withIds({ extractor, types, ids, names }: ReadTable, of: FeatureIds): Features {
+  if (ids !== undefined) return { extractor, types, ids };
+  const terms = of.find(extractor);
+  return {
+    extractor,
+    types,
+    ids: Int32Array.from(names, (name) => terms?.intern(name) ?? 0),
+  };
+}
+
+function idsOf(features: readonly Features[], extractor: string): Int32Array {
+  return features.find((of) => of.extractor === extractor)?.ids ?? NO_IDS;
+}
+
+const NO_IDS = new Int32Array(0);
+
+/**
+ * Source offsets of a delta, without its checksum being compared; to find a delta that was applied already.
+ *
+ * @throws DELTA_CORRUPT too short
+ */
+export function readRange(bytes: Uint8Array): { readonly from: number; readonly to: number } {
+  const reader = new ByteReader(bytes);
+  reader.bytes(3);
+  reader.bytes(reader.varint());
+  reader.varint();
+  reader.varint();
+  return { from: reader.varint(), to: reader.varint() };
+}
+
+/** Nothing was taught before it: it begins with the source topic, or was written to begin a model. */
+export function isBeginning({ from, to }: Pick<DeltaHeader, 'from' | 'to'>): boolean {
+  return from === 0 || from === to;
+}
+
+function readTaught(
+  reader: ByteReader,
+  { unit }: DeltaModel,
+  partition: number,
+  label: (index: number) => string,
+  names: Int32Array,
+): Pick<TaughtModel, 'delta' | 'calibrator'> {
+  const weights: number[] = [];
+  const classes = list(reader, () => {
+    const of = label(reader.varint());
+    const documents = reader.signed();
+    if (unit !== 1) weights.push(reader.signed());
+    const sight = reader.varint();
+    return {
+      label: of,
+      documents,
+      firstSight: sight === 0 ? undefined : { partition, offset: sight - 1 },
+    };
+  });
+  const length = reader.varint();
+  if (length > reader.remaining) throw damaged('holds a list longer than itself');
+  const ids = new Int32Array(length);
+  const counts = new Float64Array(length * classes.length);
+  const frequencies = unit === 1 ? undefined : new Float64Array(length);
+  let at = 0;
+  for (let row = 0; row < length; row++) {
+    ids[row] = names[reader.varint()] ?? missing();
+    if (frequencies !== undefined) frequencies[row] = reader.signed();
+    for (let c = 0; c < classes.length; c++) counts[at++] = reader.signed();
+  }
+  const sums = { classes, ids, counts };
+  const delta =
+    frequencies === undefined
+      ? sums
+      : { ...sums, frequencies, masses: Float64Array.from(weights) };
+  const calibrator = reader.byte() === 0 ? undefined : readCalibrator(reader, label);
+  return { delta, calibrator };
+}
+
+function readCalibrator(reader: ByteReader, label: (index: number) => string): CalibratorState {
+  const groups = reader.varint();
+  if (groups > reader.remaining) throw damaged('holds a list longer than itself');
+  const doubles = () => Array.from({ length: groups }, () => reader.double());
+  return {
+    weights: doubles(),
+    squares: doubles(),
+    bias: list(reader, () => [label(reader.varint()), reader.double()] as const),
+    labels: reader.varint(),
+    merged: list(reader, () => [reader.varint(), reader.varint()] as const),
+  };
+}
+
+function readEvents(
+  reader: ByteReader,
+  models: readonly DeltaModel[],
+  label: (index: number) => string,
+  features: readonly Features[],
+): readonly ChunkEvent[] {
+  let offset = 0;
+  let timestamp = 0;
+  let classes: readonly string[] = [];
+  const analyses = models.map(({ extractor }) =>
+    features.findIndex((of) => of.extractor === extractor),
+  );
+  const addedTo = (model: number): number => (models[model]?.unit === 1 ? 1 : reader.varint());
+  return list(reader, (): ChunkEvent => {
+    const flags = reader.byte();
+    offset += reader.varint();
+    timestamp += reader.signed();
+    const id = reader.string();
+    const given = (flags & 2) === 0 ? undefined : label(reader.varint());
+    const tsMs = (flags & 8) === 0 ? undefined : reader.double();
+    const all = (flags & 4) !== 0;
+    const addressed = all ? models.length : reader.varint();
+    const common = { id, offset, timestamp, tsMs };
+    if ((flags & 1) === 1) {
+      const to = Array.from({ length: addressed }, (_, at) => {
+        const model = all ? at : reader.varint();
+        return { model, added: addedTo(model) };
+      });
+      return { kind: 'label', models: to, event: { ...common, label: given ?? null } };
+    }
+    const answers = Array.from({ length: addressed }, (_, at) => {
+      const model = all ? at : reader.varint();
+      const added = addedTo(model);
+      const head = reader.varint();
+      if (head % 2 === 0) classes = list(reader, () => label(reader.varint()));
+      const probabilities = classes.map(() => reader.double());
+      const answer = { classes, probabilities, best: Math.floor(head / 2) - 1 };
+      return { model, answer, added };
+    });
+    const asked = new Set(answers.map(({ model }) => analyses[model]));
+    const kept = features.map((of, index) =>
+      asked.has(index) ? readFeatures(reader, of) : undefined,
+    );
+    return { kind: 'text', answers, features: kept, event: { ...common, label: given } };
+  });
+}
+
+function readFeatures(reader: ByteReader, { types, ids: names }: Features): KeptFeatures {
+  if (types > 0) return readTypedFeatures(reader, types, names);
+  const length = reader.varint();
+  const ids: number[] = [];
+  let values: number[] | undefined;
+  for (let i = 0; i < length; i++) {
+    const ref = reader.varint();
+    ids.push(names[Math.floor(ref / 2)] ?? missing());
+    const value = ref % 2 === 0 ? 1 : reader.varint();
+    if (value !== 1) values ??= ids.map(() => 1);
+    if (values !== undefined) values[i] = value;
+  }
+  return { ids, values, ends: undefined };
+}
+
+function readTypedFeatures(reader: ByteReader, types: number, names: Int32Array): KeptFeatures {
+  const ends = new Array<number>(TYPES);
+  let length = 0;
+  for (let type = 0; type < TYPES; type++) {
+    if (type < types) length += reader.varint();
+    ends[type] = length;
+  }
+  if (length > reader.remaining) throw damaged('holds a list longer than itself');
+  const ids = new Array<number>(length);
+  for (let i = 0; i < length; i++) ids[i] = names[reader.varint()] ?? missing();
+  return { ids, values: undefined, ends };
+}
+
+function list<T>(reader: ByteReader, read: () => T): T[] {
+  const length = reader.varint();
+  if (length > reader.remaining) throw damaged('holds a list longer than itself');
+  return Array.from({ length }, read);
+}
+
+function missing(): never {
+  throw damaged('points to a name that it does not hold');
+}
