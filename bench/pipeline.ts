@@ -18,6 +18,7 @@ import { PYTHON, runRiver } from './river.ts';
 import { median, printHeading, printTable, rounded, spread } from './table.ts';
 
 const ROUNDS = 3;
+const SUBSCRIBED = ['gtnb', 'multinomial'] as const;
 /** Bernoulli is River's formula over the whole vocabulary at each question: so many records show it. */
 const BERNOULLI_RECORDS = 5000;
 
@@ -51,9 +52,12 @@ function timeOf(event: LogLine | undefined): number {
  */
 function subscribe(
   log: string,
+  kind: string,
   nodeArgs: readonly string[] = [],
 ): Measured & { readonly secondHalf: number } {
-  const args = ['subscribe', '--until-end', '--log', log, '--json', '--log-level', 'debug'];
+  // Each kind folds the whole source, as a pipeline of its own that reads the same topic.
+  const own = ['--model', kind, '--pipeline', kind, '--source', 'sentiment.source'];
+  const args = ['subscribe', ...own, '--until-end', '--log', log, '--json', '--log-level', 'debug'];
   const { stdout, stderr, seconds } = valence(args, nodeArgs);
   const { records, predictions }: { records: number; predictions: number } = JSON.parse(stdout);
   if (predictions !== TWEETS) throw new Error(`${predictions} predictions of ${TWEETS} records`);
@@ -99,7 +103,7 @@ function profileOf(folder: string, run: (nodeArgs: readonly string[]) => unknown
 function main(folder: string): void {
   const { path, note } = tweets(folder);
   const short = firstLines(path, BERNOULLI_RECORDS, folder);
-  const kinds = ['multinomial', 'complement', 'majority', 'no-change', 'bernoulli'];
+  const kinds = ['gtnb', 'multinomial', 'complement', 'majority', 'no-change', 'bernoulli'];
   const runs = new Map<string, Measured[]>();
   const add = (what: string, measured: Measured): void => {
     runs.set(what, [...(runs.get(what) ?? []), measured]);
@@ -107,9 +111,14 @@ function main(folder: string): void {
   for (let round = 0; round < ROUNDS; round++) {
     const log = `sqlite:${join(folder, `round-${round}.db`)}`;
     add('publish', publish(path, log));
-    const backlog = subscribe(log);
-    add('subscribe, multinomial', backlog);
-    add('subscribe, its second half', { ...backlog, recordsPerSecond: backlog.secondHalf });
+    for (const kind of SUBSCRIBED) {
+      const backlog = subscribe(log, kind);
+      add(`subscribe, ${kind}`, backlog);
+      add(`subscribe, ${kind}, its second half`, {
+        ...backlog,
+        recordsPerSecond: backlog.secondHalf,
+      });
+    }
     for (const kind of kinds)
       add(`evaluate, ${kind}`, evaluate(kind === 'bernoulli' ? short : path, kind));
   }
@@ -139,7 +148,7 @@ function main(folder: string): void {
   console.log('\npublish, where the time goes (profiled, the start of Node included):');
   profileOf(join(folder, 'publish'), (nodeArgs) => publish(path, log, nodeArgs));
   console.log('\nsubscribe, likewise:');
-  profileOf(join(folder, 'subscribe'), (nodeArgs) => subscribe(log, nodeArgs));
+  profileOf(join(folder, 'subscribe'), (nodeArgs) => subscribe(log, 'gtnb', nodeArgs));
 }
 
 printHeading('@photostructure/sqlite', 'zod');

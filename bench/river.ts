@@ -9,7 +9,11 @@ export interface RiverResult {
   readonly river: string;
   readonly python: string;
   readonly recordsPerSecond: number;
+  /** The same by the time that the processor worked for it, whoever else was about. */
+  readonly recordsPerCpuSecond: number;
   readonly hits: number;
+  /** Mean of -ln p of the label in nats, p no less than 1e-15. */
+  readonly logLoss: number;
 }
 
 let known: boolean | undefined;

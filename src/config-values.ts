@@ -47,6 +47,14 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
   });
 }
 
+/** A number from 0 to 1. */
+export function share() {
+  return text('a number from 0 to 1, such as 0.05', (given) => {
+    const value = given === '' ? Number.NaN : Number(given);
+    return value >= 0 && value <= 1 ? value : undefined;
+  });
+}
+
 export function above(bound: number) {
   return text(`a number above ${bound}`, (given) => {
     const value = given === '' ? Number.NaN : Number(given);

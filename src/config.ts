@@ -14,10 +14,11 @@ import {
   integer,
   matching,
   notEmpty,
-  oneOf,
   onOff,
+  oneOf,
   pair,
   parsed,
+  share,
   shown,
 } from './config-values.ts';
 import { parseThreshold } from './core/metrics/threshold.ts';
@@ -170,6 +171,11 @@ const folding = {
   ).default(100),
   window: setting('rolling window, scored records', { value: 'N' }, integer(10, 1e6)).default(500),
   thresholds,
+  wantLabels: setting(
+    'share of the texts without a label whose label is asked for (wantLabel in their prediction), those that teach most; 0: none',
+    { value: 'SHARE' },
+    share(),
+  ).default(0),
   labels: labels.default(['negative', 'positive']),
   labelMap,
   pendingMax: setting(
@@ -376,6 +382,18 @@ export const COMMANDS = {
     maxClasses: folding.maxClasses,
   }),
   model: z.object({ ...every, modelName, labels: labels.default(['negative', 'positive']) }),
+  'model import': z.object({
+    ...every,
+    modelName,
+    labels: labels.default(['negative', 'positive']),
+    weight: setting(
+      'share of the counts of a gtnb model that is taken over, above 0 and at most 1; default: the model whole',
+      { value: 'SHARE' },
+      share(),
+    )
+      .refine((weight) => weight > 0, 'expected a number above 0')
+      .optional(),
+  }),
   'model hash': z.object({
     ...every,
     modelName,

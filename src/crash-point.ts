@@ -8,6 +8,7 @@ let armed: { readonly point: string; left: number; readonly kill: () => void } |
  * Points, in the order in which a chunk meets them:
  *
  *   subscriber  staged; on Kafka sent and offsetsSent (in either order), beforeCommit; committed, merged
+ *               switching, as staged, and switched, as committed, of a chunk with which the champion changes
  *               snapshotChunk, after each chunk of a snapshot, before its header
  *   publisher   read, appended
  */

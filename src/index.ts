@@ -23,7 +23,7 @@ export async function openLog(url: string, options?: OpenLogOptions): Promise<Lo
 
 export interface SubscriberOptions extends Omit<RunOptions, 'log' | 'models'> {
   readonly log: LogClient;
-  /** Kind of the champion. Default `multinomial`. */
+  /** Kind of the champion. Default `gtnb`. */
   readonly model?: string;
   /** Kinds of models that run beside it, by name. */
   readonly challengers?: Readonly<Record<string, string>>;

@@ -35,6 +35,10 @@ export const PredictionResult = z.object({
   correct: z.boolean().optional().describe('only with a label and a prediction'),
   learned: count.describe('documents the model had learned when it predicted: its version'),
   source: SourceRef,
+  wantLabel: z
+    .literal(true)
+    .optional()
+    .describe('the label of this text would teach most: --want-labels'),
   explanation: z
     .array(z.object({ feature: z.string(), weight: z.number().describe('log-odds, nats') }))
     .optional()
@@ -42,13 +46,11 @@ export const PredictionResult = z.object({
   logit: z
     .object({
       towards: z.string().describe('class that positive numbers speak for'),
-      value: z.number().describe('its log-odds, nats: the parts, the explanation and the rest added up'),
-      parts: z.object({
-        prior: z.number(),
-        bias: z.number(),
-        polarity: z.number(),
-        subjectivity: z.number(),
-      }),
+      value: z
+        .number()
+        .describe('its log-odds, nats: prior, bias, the explanation and the rest added up'),
+      prior: z.number().describe('part of the class sizes'),
+      bias: z.number().describe('part of the correction learned for each class'),
       rest: z.number().describe('sum over the features that are not listed'),
     })
     .optional()
@@ -124,6 +126,23 @@ export const BaselineValues = z.object({
 });
 export type BaselineValues = z.infer<typeof BaselineValues>;
 
+/** Sums of a challenger beside the champion, on the records that both answered; partitions merge by adding. */
+export const Comparison = z.object({
+  champion: z.string().describe("the champion's name"),
+  promotion: z.string().nullable().describe('id of the promotion that made it champion'),
+  pairs: z.object({
+    n: count.describe('records that both models answered and whose label came'),
+    both: count.describe('both right'),
+    champion: count.describe('only the champion right'),
+    challenger: count.describe('only the challenger right'),
+    neither: count.describe('both wrong'),
+    logLoss: z
+      .object({ sum: z.number(), squares: z.number().min(0) })
+      .describe('challenger less champion, nats: sum, and sum of squares'),
+  }),
+});
+export type Comparison = z.infer<typeof Comparison>;
+
 export const MetricsResult = z.object({
   type: z.literal('metrics'),
   model: z.string(),
@@ -142,6 +161,7 @@ export const MetricsResult = z.object({
       expired: count.describe('texts and labels that fell out by age or number'),
     })
     .describe('labels that come later'),
+  comparison: Comparison.optional().describe('of a challenger with the champion'),
   idle: z.literal(true).optional().describe('the partition went idle after new scored records'),
   source: SourceRef,
 });
@@ -151,8 +171,12 @@ export const DriftResult = z.object({
   type: z.literal('drift'),
   model: z.string(),
   partition: count,
-  detector: z.enum(['adwin', 'ddm', 'page-hinkley']),
-  signal: z.enum(['error']),
+  detector: z.enum(['adwin', 'ranks', 'ddm', 'page-hinkley']),
+  signal: z
+    .enum(['error', 'unknown', 'classes', 'confidence', 'length'])
+    .describe(
+      'what changed: errors · unknown words · mix of the answers · their probability · length of the texts; all but errors need no label',
+    ),
   level: z.enum(['drift', 'warning']).optional(),
   evidence: z.record(z.string(), z.number()).optional(),
   source: SourceRef,

@@ -35,9 +35,22 @@ const place = {
   taught: count,
 } as const;
 
+/** Who is champion, by the promotion records up to a place in partition 0 of the model topic. */
+const promotion = z.object({
+  /** Of the record that made it so. */
+  id: z.string().nullable(),
+  /** Offset of the last record taken. */
+  at: z.int().min(-1),
+  champion: z.string(),
+  /** Whom a rollback puts back. */
+  previous: z.string().nullable(),
+});
+
 export const SumsHeader = z.object({
   ...header,
   kind: z.literal('sums'),
+  /** By the records below partition 0's place at least; absent: there was none. */
+  promotion: promotion.optional(),
   /** Champion first, then challengers, then models that the subscriber did not run. */
   models: z.array(
     z.object({

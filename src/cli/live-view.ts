@@ -7,10 +7,13 @@ import { cut, fit, oneLine, palette, widthOf, type Palette } from './display.ts'
 import { count, percent, rate } from './numbers.ts';
 import { confusionLines } from './report.ts';
 import {
+  CHAMPION,
+  championOf,
   ratesOf,
   shareOf,
   type CurvePoint,
   type NewestPrediction,
+  type Drifts,
   type ViewState,
 } from './view-state.ts';
 
@@ -112,14 +115,16 @@ function panes(state: ViewState, width: number, colors: Palette): string[] {
 }
 
 function curveLines(state: ViewState, width: number, colors: Palette): string[] {
-  const { scored, model, curve } = state;
+  const { scored, model, curve, drifts } = state;
   const points = curve.points;
   const scale = scaleOf(points);
   const over = Math.min(scored, model.bits.length);
   const title = `Accuracy${over === 0 ? '' : ` of the last ${count(over)}`}`;
   const range =
     points.length === 0 ? '' : `  ${percent(scale.low, 0)} to ${percent(scale.high, 0)}`;
-  const names = ['model', 'majority', 'no change', ...state.challengers.keys()];
+  const champion = championOf(state) ?? CHAMPION;
+  const first = champion === CHAMPION ? 'model' : champion;
+  const names = [first, 'majority', 'no change', ...state.challengers.keys()];
   const nameWidth = Math.min(16, Math.max(...names.map((name) => widthOf(oneLine(name)))));
   const room = width - nameWidth - 12;
   const row = (
@@ -135,13 +140,34 @@ function curveLines(state: ViewState, width: number, colors: Palette): string[] 
     (shareOf(model) ?? 0) >= Math.max(shareOf(state.majority) ?? 0, shareOf(state.noChange) ?? 0);
   return [
     colors.bold(title) + colors.dim(range),
-    row('model', shareOf(model), (point) => point.model, ahead ? colors.green : colors.yellow),
+    row(first, shareOf(model), (point) => point.model, ahead ? colors.green : colors.yellow),
     row('majority', shareOf(state.majority), (point) => point.majority, colors.dim),
     row('no change', shareOf(state.noChange), (point) => point.noChange, colors.dim),
     ...[...state.challengers].map(([name, window]) =>
       row(name, shareOf(window), undefined, colors.cyan),
     ),
+    ...(drifts.at.length === 0 || points.length === 0
+      ? []
+      : [
+          `${fit('drift', nameWidth)}${' '.repeat(11)}${colors.yellow(driftMarks(state, room))}`.trimEnd(),
+        ]),
   ];
+}
+
+/** A `~` below each cell of the curve in which there was an alarm. */
+export function driftMarks(
+  { curve, drifts }: Pick<ViewState, 'curve' | 'drifts'>,
+  width: number,
+): string {
+  const points = curve.points.length;
+  const cells = Math.max(0, Math.min(width, points));
+  const marked = drifts.at.map((scored) => {
+    const point = Math.min(points - 1, Math.max(0, Math.ceil(scored / curve.every) - 1));
+    return Math.floor((point * cells) / points);
+  });
+  return Array.from({ length: cells }, (_, cell) => (marked.includes(cell) ? '~' : ' '))
+    .join('')
+    .trimEnd();
 }
 
 /** Bounds of the curves, at whole tens of percent. */
@@ -240,6 +266,15 @@ export function wordsOf({ words = [] }: Pick<NewestPrediction, 'words'>): string
     .join(', ');
 }
 
+/** What changed, in words. */
+const DRIFTED: Readonly<Record<NonNullable<Drifts['signal']>, string>> = {
+  error: 'the share of wrong answers',
+  unknown: 'more unknown words',
+  classes: 'the mix of the answers',
+  confidence: 'the model is less sure',
+  length: 'the length of the texts',
+};
+
 function noticeLines({ alerts, drifts, finished }: ViewState, colors: Palette): string[] {
   const lines = [...alerts.values()]
     .slice(0, 3)
@@ -248,10 +283,11 @@ function noticeLines({ alerts, drifts, finished }: ViewState, colors: Palette): 
         `! ${oneLine(rule)} does not hold since it was ${Number(value.toFixed(4))} (${oneLine(model)}, partition ${partition})`,
       ),
     );
-  if (drifts.last !== undefined)
+  const last = drifts.at.at(-1);
+  if (last !== undefined && drifts.signal !== undefined)
     lines.push(
       colors.yellow(
-        `~ drift of the error ${drifts.count === 1 ? 'once' : `${count(drifts.count)} times`}, last after ${count(drifts.last)} scored`,
+        `~ drift ${drifts.count === 1 ? 'once' : `${count(drifts.count)} times`}, last after ${count(last)} scored: ${DRIFTED[drifts.signal]}`,
       ),
     );
   if (finished) lines.push(colors.dim('All is published; Ctrl-C ends with the report.'));

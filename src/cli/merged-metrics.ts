@@ -19,12 +19,15 @@ export interface ModelMetrics {
 
 export class MergedMetrics {
   readonly #newest = new Map<string, Map<number, MetricsResult>>();
+  /** Of the newest record of a champion: partitions switch one by one, and idle ones not at all. */
+  #champion: string | undefined;
 
   /** Takes in a record, which must be newer than those of its model and partition before. */
   add(record: MetricsResult): void {
     const partitions = this.#newest.get(record.model) ?? new Map<number, MetricsResult>();
     partitions.set(record.partition, record);
     this.#newest.set(record.model, partitions);
+    if (record.role === 'champion') this.#champion = record.model;
   }
 
   /** Names, champion first, else as they were first met. */
@@ -49,7 +52,7 @@ export class MergedMetrics {
       records.reduce((total, record) => total + of(record), 0);
     return {
       model,
-      role: first.role,
+      role: model === this.#champion ? 'champion' : 'challenger',
       partitions: records.length,
       scored: sum(({ scored }) => scored),
       learned: sum(({ learned }) => learned),

@@ -47,7 +47,10 @@ export function modelSpecs({
 
 /** What the fold follows, but for topics and classes. */
 export function foldOptions(
-  config: Pick<Learning, 'window' | 'metricsEvery' | 'thresholds' | 'pendingMax' | 'pendingTtl'> & {
+  config: Pick<
+    Learning,
+    'window' | 'metricsEvery' | 'thresholds' | 'pendingMax' | 'pendingTtl' | 'wantLabels'
+  > & {
     readonly explain?: number;
   },
 ): Omit<FoldOptions, 'topics' | 'classes'> {
@@ -58,6 +61,7 @@ export function foldOptions(
     thresholds,
     pendingMax,
     pendingTtl,
+    wantLabels,
   } = config;
   return {
     ...FOLD_DEFAULTS,
@@ -67,5 +71,6 @@ export function foldOptions(
     thresholds,
     pendingMax,
     pendingTtlMs: pendingTtl,
+    wantLabels,
   };
 }

@@ -6,7 +6,12 @@
  * Accuracy is that of the last `window` scored records over all partitions, in the order they are seen, and so are the two baselines:
  * what `majority class so far` and `label before` would have scored on the same records. Exact figures are in the report.
  */
-import type { OutcomeResult, PredictionResult, ResultValue } from '../../topics/index.ts';
+import type {
+  DriftResult,
+  OutcomeResult,
+  PredictionResult,
+  ResultValue,
+} from '../../topics/index.ts';
 
 /** The last answers as right or wrong. */
 interface Window {
@@ -68,6 +73,8 @@ export interface ViewState {
   readonly majority: Window;
   readonly noChange: Window;
   readonly challengers: ReadonlyMap<string, Window>;
+  /** By partition: its champion, by its newest prediction. */
+  readonly champions: ReadonlyMap<number, string>;
   readonly labels: ReadonlyMap<string, number>;
   readonly lastLabel: string | undefined;
   /** Answers by class. */
@@ -80,9 +87,17 @@ export interface ViewState {
   readonly newest: readonly NewestPrediction[];
   /** Rules that do not hold now. */
   readonly alerts: ReadonlyMap<string, ViewAlert>;
-  /** Scored records at the last alarms, and how many there were. */
-  readonly drifts: { readonly count: number; readonly last: number | undefined };
+  readonly drifts: Drifts;
   readonly deadLetters: number;
+}
+
+/** Alarms of the champion. */
+export interface Drifts {
+  readonly count: number;
+  /** What changed, by the newest alarm. */
+  readonly signal: DriftResult['signal'] | undefined;
+  /** Scored records at the newest alarms, oldest first. */
+  readonly at: readonly number[];
 }
 
 export type ViewEvent =
@@ -104,6 +119,9 @@ export type ViewEvent =
       readonly text: string;
     };
 
+/** Alarms that the curve marks. */
+const MOST_DRIFTS = 100;
+/** Champion before any promotion. */
 export const CHAMPION = 'champion';
 const NEWEST = 40;
 const CURVE_POINTS = 256;
@@ -141,6 +159,7 @@ export function initialView(options: {
     majority: empty,
     noChange: empty,
     challengers: new Map(),
+    champions: new Map(),
     labels: new Map(labels.map((label) => [label, 0])),
     lastLabel: undefined,
     answers: new Map(labels.map((label) => [label, 0])),
@@ -148,7 +167,7 @@ export function initialView(options: {
     curve: { every: 1, points: [] },
     newest: [],
     alerts: new Map(),
-    drifts: { count: 0, last: undefined },
+    drifts: { count: 0, signal: undefined, at: [] },
     deadLetters: 0,
   };
 }
@@ -167,6 +186,11 @@ export function reduceView(state: ViewState, event: ViewEvent): ViewState {
     row.partition === partition && row.offset === offset ? { ...row, text } : row,
   );
   return { ...state, newest };
+}
+
+/** Name of the champion, by the partition that switched last; undefined: nothing was predicted yet. */
+export function championOf({ champions }: ViewState): string | undefined {
+  return [...champions.values()].at(-1);
 }
 
 /** Share of right answers in the window; undefined for none. */
@@ -190,6 +214,7 @@ class Draft {
   readonly #majority: MovingWindow;
   readonly #noChange: MovingWindow;
   readonly #challengers: Map<string, MovingWindow>;
+  readonly #champions: Map<number, string>;
   readonly #labels: Map<string, number>;
   readonly #answers: Map<string, number>;
   readonly #confusion: Map<string, Map<string, number>>;
@@ -210,6 +235,7 @@ class Draft {
     this.#challengers = new Map(
       [...state.challengers].map(([name, window]) => [name, new MovingWindow(window)]),
     );
+    this.#champions = new Map(state.champions);
     this.#labels = new Map(state.labels);
     this.#answers = new Map(state.answers);
     this.#confusion = new Map([...state.confusion].map(([truth, row]) => [truth, new Map(row)]));
@@ -231,6 +257,7 @@ class Draft {
       majority: this.#majority.freeze(),
       noChange: this.#noChange.freeze(),
       challengers: new Map([...this.#challengers].map(([name, window]) => [name, window.freeze()])),
+      champions: this.#champions,
       labels: this.#labels,
       answers: this.#answers,
       confusion: this.#confusion,
@@ -247,9 +274,11 @@ class Draft {
   #take(value: ResultValue): void {
     switch (value.type) {
       case 'prediction':
-        return value.model === CHAMPION ? this.#predicted(value) : this.#challenged(value);
+        return value.role === 'champion' ? this.#predicted(value) : this.#challenged(value);
       case 'outcome':
-        return value.model === CHAMPION ? this.#labelled(value) : this.#challenged(value);
+        return this.#isChampion(value.model, value.source.partition)
+          ? this.#labelled(value)
+          : this.#challenged(value);
       case 'alert': {
         const { rule, model, partition, state, value: now } = value;
         const key = JSON.stringify([rule, model, partition]);
@@ -258,14 +287,33 @@ class Draft {
         return;
       }
       case 'drift':
-        if (value.model === CHAMPION)
-          this.#drifts = { count: this.#drifts.count + 1, last: this.#scored };
+        if (this.#isChampion(value.model, value.partition))
+          this.#drifts = {
+            count: this.#drifts.count + 1,
+            signal: value.signal,
+            at: [...this.#drifts.at, this.#scored].slice(-MOST_DRIFTS),
+          };
         return;
       case 'metrics':
     }
   }
 
+  /** Outcomes and alarms tell no role: that of the predictions before them holds. */
+  #isChampion(model: string, partition: number): boolean {
+    return model === (this.#champions.get(partition) ?? CHAMPION);
+  }
+
+  #crown(model: string, partition: number): void {
+    if (this.#champions.get(partition) === model) return;
+    // The partition that switched last stands last.
+    this.#champions.delete(partition);
+    this.#champions.set(partition, model);
+    if ([...this.#champions.values()].every((name) => name === model))
+      this.#challengers.delete(model);
+  }
+
   #predicted(value: PredictionResult): void {
+    this.#crown(value.model, value.source.partition);
     const { source, id, prediction, probabilities, label, correct, explanation } = value;
     if (prediction !== null) count(this.#answers, prediction);
     this.#newest.push({

@@ -118,6 +118,8 @@ export function reduceHealth(state: HealthState, event: HealthEvent, now: number
       return { ...alive(state, now), heartbeatAt: now };
     case 'snapshot':
     case 'warning':
+    case 'promoted':
+    case 'promotion_ignored':
       return alive(state, now);
     case 'claimed':
       return withPartition(alive(state, now), event.partition, RESTORING);

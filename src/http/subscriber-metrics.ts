@@ -140,6 +140,8 @@ export function subscriberMetrics(
       case 'idle':
       case 'heartbeat':
       case 'warning':
+      case 'promoted':
+      case 'promotion_ignored':
         break;
     }
   };

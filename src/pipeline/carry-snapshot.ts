@@ -1,7 +1,7 @@
 /**
  * The carry of a partition as bytes: captured at one moment, written out in pieces while the fold goes on, and read back in steps.
  *
- *   JSON: classes, and for each model its counters, figures, detectors │ for each model: pending │ waiting │ labelled │ gone
+ *   JSON: who is champion, classes, and for each model its counters, figures, detectors │ for each model: pending │ waiting │ labelled │ gone
  *
  * Terms, labels and lists of classes are numbered as they first come: a number not given yet is a new one, which follows. Hashed
  * features are numbers. Answers of baselines are the same object for texts that came between two labels, and stay it.
@@ -15,6 +15,7 @@ import type { FoldCapture } from './fold.ts';
 type Head = Omit<CarryCapture, 'pending' | 'waiting' | 'labelled' | 'gone'>;
 
 interface Heads {
+  readonly seat?: FoldCapture['seat'];
   readonly appended: readonly string[];
   readonly carries: readonly {
     readonly model: string;
@@ -29,22 +30,24 @@ const STEP = 1000;
 
 /** Pieces of `size` bytes, the last one shorter. Each is made when it is asked for. */
 export function* encodeCarry(
-  { appended, carries }: FoldCapture,
+  { seat, appended, carries }: FoldCapture,
   extractors: { of(id: string): Pick<Extractor, 'id' | 'visit' | 'isHashed' | 'types'> },
   size: number,
 ): Generator<Uint8Array, void, undefined> {
   const out = new ByteWriter(2 * size);
   const heads: Heads = {
+    seat,
     appended,
     carries: carries.map(({ model, extractor, carry }) => {
-      const { pending, waiting, labelled, gone, ...head } = carry;
+      const { pending: _p, waiting: _w, labelled: _l, gone: _g, ...head } = carry;
       return { model, extractor, head };
     }),
   };
   out.string(JSON.stringify(heads));
   const encoder = new CarryEncoder(out);
   for (const { extractor, carry } of carries)
-    for (const _ of encoder.carry(carry, extractors.of(extractor))) while (out.length >= size) yield out.take(size);
+    for (const _ of encoder.carry(carry, extractors.of(extractor)))
+      while (out.length >= size) yield out.take(size);
   while (out.length > 0) yield out.take(size);
 }
 
@@ -213,7 +216,7 @@ export function* decodeCarry(
   extractors: { of(id: string): Pick<Extractor, 'internUnits' | 'isHashed' | 'types'> },
 ): Generator<void, FoldCapture, undefined> {
   const reader = new ByteReader(content);
-  const { appended, carries }: Heads = JSON.parse(reader.string());
+  const { seat, appended, carries }: Heads = JSON.parse(reader.string());
   const decoder = new CarryDecoder(reader);
   const decoded: { model: string; extractor: string; carry: CarryCapture }[] = [];
   for (const { model, extractor, head } of carries) {
@@ -224,7 +227,7 @@ export function* decodeCarry(
     const gone = yield* decoder.list(() => reader.string());
     decoded.push({ model, extractor, carry: { ...head, pending, waiting, labelled, gone } });
   }
-  return { appended, carries: decoded };
+  return { seat, appended, carries: decoded };
 }
 
 class CarryDecoder {

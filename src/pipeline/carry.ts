@@ -17,9 +17,11 @@
  */
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
+import { LabelWish } from '../core/models/label-wish.ts';
 import type { FirstSight, Model } from '../core/models/model.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
-import { Adwin } from '../core/drift/adwin.ts';
+import { DriftWatch, type DriftAlarm } from '../core/drift/watch.ts';
+import { PairedComparison } from '../core/metrics/paired-comparison.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ThresholdState, type Threshold } from '../core/metrics/threshold.ts';
 import type { OutcomeStatus } from '../../topics/index.ts';
@@ -40,6 +42,8 @@ export interface CarryOptions {
   /** Labelled documents that stay correctable. */
   readonly correctable: number;
   readonly thresholds: readonly Threshold[];
+  /** Share of the texts without a label whose label is wished for, 0 to 1. */
+  readonly wantLabels: number;
 }
 
 /** A text that was folded. */
@@ -51,6 +55,15 @@ export interface TextEvent {
   /** The record's own ts, as `source.ts` shows it, ms; undefined if it is no date. */
   readonly tsMs: number | undefined;
   readonly label: string | undefined;
+}
+
+/** What a model made of a text. */
+export interface AnsweredText {
+  readonly features: KeptFeatures;
+  /** Made before anything of the record was learned; `best` is -1 when the model knew no class. */
+  readonly answer: ScoredAnswer;
+  /** Features of the text that the model had never learned. */
+  readonly unknown: number;
 }
 
 /** A label that was folded; null withdraws. */
@@ -78,7 +91,9 @@ export interface CarrySink {
   unlearn(features: KeptFeatures, label: string, addition: Addition | undefined): void;
   /** The number of scored records reached a multiple of `metricsEvery`. */
   metrics(): void;
-  drift(detector: 'adwin', evidence: Readonly<Record<string, number>>): void;
+  drift(alarm: DriftAlarm): void;
+  /** The answer to the text at `offset` was scored; here models are compared. */
+  compare(offset: number, truth: string, answer: ScoredAnswer): void;
   alert(rule: string, index: number, state: 'firing' | 'resolved', value: number): void;
 }
 
@@ -125,6 +140,11 @@ export interface Counters {
 export class ReplaySink implements CarrySink {
   /** What the model counted at the step in hand. */
   addition: Addition | undefined;
+  readonly compare: CarrySink['compare'];
+
+  constructor(compare: CarrySink['compare']) {
+    this.compare = compare;
+  }
 
   learn(): Addition | undefined {
     return this.addition;
@@ -152,7 +172,10 @@ export class ModelCarry {
   readonly scorer: Scorer;
   /** Of the model whose carry it is; undefined: its kind has none, or it is not run here. */
   #calibrator: Calibrator | undefined;
-  readonly #adwin: Adwin;
+  readonly #watch: DriftWatch;
+  readonly #wish: LabelWish;
+  /** With the champion, as long as the model is a challenger. */
+  #comparison: PairedComparison;
   readonly #thresholds: readonly ThresholdState[];
   readonly #pending = new FifoMap<PendingText>();
   readonly #waiting = new FifoMap<WaitingLabel>();
@@ -165,13 +188,15 @@ export class ModelCarry {
   constructor(
     options: CarryOptions,
     model: Pick<Model, 'calibrator'> | undefined,
-    from?: Pick<CarryCapture, 'scorer' | 'drift' | 'thresholds' | 'calibrator'>,
+    from?: Omit<CarryCapture, 'counters' | 'pending' | 'waiting' | 'labelled' | 'gone'>,
   ) {
     this.options = options;
     this.#calibrator = model?.calibrator(from?.calibrator);
     const scoring = { window: options.window, order: options.declared };
     this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
-    this.#adwin = from === undefined ? new Adwin() : Adwin.restore(from.drift);
+    this.#watch = from === undefined ? new DriftWatch() : DriftWatch.restore(from.drift);
+    this.#wish = new LabelWish(options.wantLabels, from?.wish);
+    this.#comparison = new PairedComparison(from?.comparison);
     this.#thresholds = options.thresholds.map((threshold) => {
       const kept = from?.thresholds.find(({ rule }) => rule === threshold.rule);
       return kept === undefined
@@ -193,6 +218,16 @@ export class ModelCarry {
     this.#calibrator = calibrator;
   }
 
+  get comparison(): PairedComparison {
+    return this.#comparison;
+  }
+
+  /** Whether the label of a text that came without one is wished for. To be asked once a text, before it is folded. */
+  wants(id: string, answer: ScoredAnswer): boolean {
+    if (this.options.wantLabels === 0 || this.#waiting.has(id)) return false;
+    return this.#wish.decide(answer);
+  }
+
   /** Numbers for the metrics record. */
   get waiting(): {
     waitingTexts: number;
@@ -208,14 +243,19 @@ export class ModelCarry {
     };
   }
 
-  /**
-   * Folds a text that was predicted.
-   *
-   * @param answer made before anything of this record was learned; `best` is -1 when the model knew no class
-   */
-  text(event: TextEvent, features: KeptFeatures, answer: ScoredAnswer, sink: CarrySink): void {
+  /** Folds a text that was predicted. */
+  text(event: TextEvent, { features, answer, unknown }: AnsweredText, sink: CarrySink): void {
     this.#advance(event.timestamp);
     const { id } = event;
+    const { classes, best } = answer;
+    const alarms = this.#watch.text({
+      features: features.ids.length,
+      unknown,
+      best,
+      classes: classes.length,
+      confidence: answer.probabilities[best] ?? 0,
+    });
+    for (const alarm of alarms) sink.drift(alarm);
     const baseline = this.scorer.baselineAnswer();
     const ordinal = this.#counters.texts++;
     if (this.#pending.delete(id)) this.#counters.replaced += 1;
@@ -223,7 +263,7 @@ export class ModelCarry {
     if (early !== undefined) this.#waiting.delete(id);
     const label = event.label ?? early?.label;
     if (label !== undefined) {
-      this.#score(label, answer, baseline, sink);
+      this.#score(event.offset, label, answer, baseline, sink);
       this.#learn(id, event.offset, features, label, sink);
       return;
     }
@@ -255,12 +295,7 @@ export class ModelCarry {
     return this.#await(id, label);
   }
 
-  #resolve(
-    event: LabelEvent,
-    text: PendingText,
-    label: string,
-    sink: CarrySink,
-  ): Outcome {
+  #resolve(event: LabelEvent, text: PendingText, label: string, sink: CarrySink): Outcome {
     this.#pending.delete(event.id);
     const { answer } = text;
     const prediction = answer.classes[answer.best];
@@ -270,19 +305,14 @@ export class ModelCarry {
         ? { delayMs: event.tsMs - text.tsMs }
         : {}),
     };
-    this.#score(label, answer, text.baseline, sink);
+    this.#score(text.offset, label, answer, text.baseline, sink);
     this.#learn(event.id, text.offset, text.features, label, sink);
     return prediction === undefined
       ? { status: 'learned', prediction: null, ...delay }
       : { status: 'scored', prediction, correct: prediction === label, ...delay };
   }
 
-  #relabel(
-    id: string,
-    text: LabelledText,
-    label: string | null,
-    sink: CarrySink,
-  ): Outcome {
+  #relabel(id: string, text: LabelledText, label: string | null, sink: CarrySink): Outcome {
     const previous = text.label;
     if (label === previous) return { status: 'duplicate' };
     if (previous !== null) {
@@ -315,6 +345,7 @@ export class ModelCarry {
   }
 
   #score(
+    offset: number,
     label: string,
     answer: ScoredAnswer,
     baseline: BaselineAnswer,
@@ -325,10 +356,9 @@ export class ModelCarry {
       return;
     }
     this.scorer.score(label, answer, baseline);
-    this.#adwin.update(answer.classes[answer.best] === label ? 0 : 1);
-    if (this.#adwin.drift) {
-      sink.drift('adwin', { width: this.#adwin.width, mean: this.#adwin.estimation });
-    }
+    for (const alarm of this.#watch.scored(answer.classes[answer.best] === label ? 0 : 1))
+      sink.drift(alarm);
+    sink.compare(offset, label, answer);
     if (this.scorer.scored % this.options.metricsEvery === 0) this.#report(sink);
   }
 
@@ -359,13 +389,7 @@ export class ModelCarry {
     };
   }
 
-  #learn(
-    id: string,
-    offset: number,
-    features: KeptFeatures,
-    label: string,
-    sink: CarrySink,
-  ): void {
+  #learn(id: string, offset: number, features: KeptFeatures, label: string, sink: CarrySink): void {
     const addition = sink.learn(features, label, { partition: this.options.partition, offset });
     this.scorer.learn(label);
     this.#counters.learned += 1;
@@ -406,7 +430,9 @@ export class ModelCarry {
   mark(): void {
     this.#calibrator?.mark();
     this.scorer.mark();
-    this.#adwin.mark();
+    this.#watch.mark();
+    this.#wish.mark();
+    this.#comparison.mark();
     for (const threshold of this.#thresholds) threshold.mark();
     for (const store of [this.#pending, this.#waiting, this.#labelled, this.#gone]) store.mark();
     this.#marked = { ...this.#counters };
@@ -416,7 +442,9 @@ export class ModelCarry {
   rollback(): void {
     this.#calibrator?.rollback();
     this.scorer.rollback();
-    this.#adwin.rollback();
+    this.#watch.rollback();
+    this.#wish.rollback();
+    this.#comparison.rollback();
     for (const threshold of this.#thresholds) threshold.rollback();
     for (const store of [this.#pending, this.#waiting, this.#labelled, this.#gone])
       store.rollback();
@@ -437,7 +465,9 @@ export class ModelCarry {
       ...this.#counters,
       calibrator: this.#calibrator?.snapshot(),
       scorer: this.scorer.snapshot(),
-      drift: this.#adwin.snapshot(),
+      drift: this.#watch.snapshot(),
+      wish: this.#wish.snapshot(),
+      comparison: this.#comparison.snapshot(),
       thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
       pending: Array.from(this.#pending.entries(), ([id, text]) => ({
         id,
@@ -474,7 +504,9 @@ export class ModelCarry {
       counters: { ...this.#counters },
       calibrator: this.#calibrator?.snapshot(),
       scorer: this.scorer.snapshot(),
-      drift: this.#adwin.snapshot(),
+      drift: this.#watch.snapshot(),
+      wish: this.#wish.snapshot(),
+      comparison: this.#comparison.snapshot(),
       thresholds: this.#thresholds.map((threshold) => threshold.snapshot()),
       pending: [...this.#pending.entries()],
       waiting: [...this.#waiting.entries()],
@@ -512,13 +544,15 @@ export class ModelCarry {
       ends,
     });
     const { clock, texts, learned, replaced, expired } = snapshot;
-    const { calibrator, scorer, drift, thresholds } = snapshot;
+    const { calibrator, scorer, drift, wish, comparison, thresholds } = snapshot;
     return ModelCarry.revive(
       {
         counters: { clock, texts, learned, replaced, expired },
         calibrator,
         scorer,
         drift,
+        wish,
+        comparison,
         thresholds,
         pending: snapshot.pending.map(({ id, tsMs, features: list, ...text }) => [
           id,
@@ -561,7 +595,9 @@ export interface CarryCapture {
   readonly counters: Readonly<Counters>;
   readonly calibrator: CalibratorState | undefined;
   readonly scorer: ReturnType<Scorer['snapshot']>;
-  readonly drift: ReturnType<Adwin['snapshot']>;
+  readonly drift: ReturnType<DriftWatch['snapshot']>;
+  readonly wish: ReturnType<LabelWish['snapshot']>;
+  readonly comparison: ReturnType<PairedComparison['snapshot']>;
   readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
   readonly pending: readonly (readonly [id: string, text: PendingText])[];
   readonly waiting: readonly (readonly [id: string, label: WaitingLabel])[];
@@ -573,7 +609,9 @@ export interface CarryCapture {
 export interface CarrySnapshot extends Readonly<Counters> {
   readonly calibrator: CalibratorState | undefined;
   readonly scorer: ReturnType<Scorer['snapshot']>;
-  readonly drift: ReturnType<Adwin['snapshot']>;
+  readonly drift: ReturnType<DriftWatch['snapshot']>;
+  readonly wish: ReturnType<LabelWish['snapshot']>;
+  readonly comparison: ReturnType<PairedComparison['snapshot']>;
   readonly thresholds: readonly ReturnType<ThresholdState['snapshot']>[];
   readonly pending: readonly {
     readonly id: string;

@@ -10,6 +10,7 @@ import {
   type DeltaModel,
   type TaughtModel,
 } from './delta.ts';
+import type { Promotion } from './promotion.ts';
 
 /** Hashed ids below it take three bytes. */
 const THREE_BYTES = 2 ** 24;
@@ -53,7 +54,7 @@ export class DeltaEncoder {
     for (const label of labels.list) out.string(label);
     out.varint(extractors.length);
     for (const [index, id] of extractors.entries())
-      encodeFeatures(out, id, names.of(id), tables[index]?.ids ?? []);
+      encodeFeatures(out, id, names.of(id), tables[index]?.ids ?? NO_IDS);
     out.varint(delta.names.length);
     for (const { extractor, id, name } of delta.names) {
       out.varint(extractor);
@@ -71,6 +72,7 @@ export class DeltaEncoder {
     out.bytes(body.view(eventsLength));
     out.varint(eventsLength);
     out.bytes(body.view().subarray(0, eventsLength));
+    if (delta.promotion !== undefined) encodePromotion(out, delta.promotion);
     out.uint32(crc32(out.view()));
     return out.toBytes();
   }
@@ -151,8 +153,9 @@ export class DeltaEncoder {
         }
         continue;
       }
-      for (const { model, answer, added } of entry.answers) {
+      for (const { model, answer, unknown, added } of entry.answers) {
         if (!all) out.varint(model);
+        out.varint(unknown);
         if (models[model]?.unit !== 1) out.varint(added);
         // The list of known classes hardly ever changes: a marker says «as before».
         const same = answer.classes === classes;
@@ -196,12 +199,22 @@ export class DeltaEncoder {
   }
 }
 
+/** Names are not empty. */
+function encodePromotion(out: ByteWriter, { id, at, champion, previous }: Promotion): void {
+  out.string(id ?? '');
+  out.varint(at + 1);
+  out.string(champion);
+  out.string(previous ?? '');
+}
+
+const NO_IDS = new Int32Array(0);
+
 /** Features of an extractor: by id where ids are hashes, else by name. */
 function encodeFeatures(
   out: ByteWriter,
   id: string,
   names: ReturnType<FeatureNames['of']>,
-  ids: readonly number[],
+  ids: Int32Array,
 ): void {
   const width = names.isHashed ? (names.size <= THREE_BYTES ? 3 : 4) : 0;
   out.string(id);
@@ -234,30 +247,52 @@ class LabelTable {
   }
 }
 
-/** Numbers for the feature ids of one extractor and delta, in the order of their first use. */
+/**
+ * Numbers for the feature ids of one extractor and delta, in the order of their first use: an open hash table that stays in the caches,
+ * where one by id would be as large as the model.
+ */
 class FeatureTable {
-  readonly ids: number[] = [];
   /** Types of features that are written; 0: they have none. */
   types = 0;
-  /** By feature id: index in `ids` + 1; 0: not used in this delta. */
-  #idIndex = new Int32Array(4096);
+  #ids = new Int32Array(1024);
+  #count = 0;
+  /** Number of an id + 1; 0: free. A power of two, at least twice the ids. */
+  #slots = new Int32Array(2048);
+
+  get ids(): Int32Array {
+    return this.#ids.subarray(0, this.#count);
+  }
 
   reset(types: number): void {
-    for (const id of this.ids) this.#idIndex[id] = 0;
-    this.ids.length = 0;
+    this.#slots.fill(0);
+    this.#count = 0;
     this.types = types;
   }
 
   index(id: number): number {
-    if (id >= this.#idIndex.length) {
-      const grown = new Int32Array(Math.max(id + 1, this.#idIndex.length * 2));
-      grown.set(this.#idIndex);
-      this.#idIndex = grown;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = Math.imul(id, 0x9e3779b1) & mask;
+    for (;;) {
+      const number = (slots[slot] ?? 0) - 1;
+      if (number === -1) break;
+      if (this.#ids[number] === id) return number;
+      slot = (slot + 1) & mask;
     }
-    const known = this.#idIndex[id] ?? 0;
-    if (known !== 0) return known - 1;
-    this.#idIndex[id] = this.ids.push(id);
-    return this.ids.length - 1;
+    if (this.#count === this.#ids.length) {
+      this.#grow();
+      return this.index(id);
+    }
+    this.#ids[this.#count] = id;
+    slots[slot] = ++this.#count;
+    return this.#count - 1;
+  }
+
+  #grow(): void {
+    const known = this.#ids;
+    this.#ids = new Int32Array(known.length * 2);
+    this.#slots = new Int32Array(known.length * 4);
+    this.#count = 0;
+    for (const id of known) this.index(id);
   }
 }
-

@@ -11,6 +11,7 @@ import {
   type FeatureName,
   type TaughtModel,
 } from './delta.ts';
+import type { Promotion } from './promotion.ts';
 
 /** Ids of a process for terms; undefined: it has no such extractor, and ids mean nothing. */
 export interface FeatureIds {
@@ -76,6 +77,7 @@ export function readDelta(bytes: Uint8Array): ReadDelta {
   });
   const counts = reader.bytes(reader.varint());
   const events = reader.bytes(reader.varint());
+  const promotion = reader.remaining > 0 ? readPromotion(reader) : undefined;
   const label = (index: number): string => labels[index] ?? missing();
   let known: readonly Features[] | undefined;
   const featuresOf = (ids: FeatureIds): readonly Features[] =>
@@ -87,19 +89,26 @@ export function readDelta(bytes: Uint8Array): ReadDelta {
     from,
     to,
     seen,
+    promotion,
     names,
     models,
     sizeBytes: bytes.length,
     taught: (ids) => {
       const features = featuresOf(ids);
-      const from = new ByteReader(counts);
+      const taught = new ByteReader(counts);
       return models.map((model) => ({
         ...model,
-        ...readTaught(from, model, partition, label, idsOf(features, model.extractor)),
+        ...readTaught(taught, model, partition, label, idsOf(features, model.extractor)),
       }));
     },
     events: (ids) => readEvents(new ByteReader(events), models, label, featuresOf(ids)),
   };
+}
+
+function readPromotion(reader: ByteReader): Promotion {
+  const id = reader.string() || null;
+  const at = reader.varint() - 1;
+  return { id, at, champion: reader.string(), previous: reader.string() || null };
 }
 
 interface ReadTable {
@@ -128,7 +137,8 @@ function readFeatureTable(reader: ByteReader): ReadTable {
   if (length * width > reader.remaining) throw damaged('holds a list longer than itself');
   const ids = new Int32Array(length);
   for (let at = 0; at < length; at++)
-    for (let shift = 0; shift < 8 * width; shift += 8) ids[at] = (ids[at] ?? 0) | (reader.byte() << shift);
+    for (let shift = 0; shift < 8 * width; shift += 8)
+      ids[at] = (ids[at] ?? 0) | (reader.byte() << shift);
   return { extractor, types, ids, names: [] };
 }
 
@@ -147,6 +157,12 @@ function idsOf(features: readonly Features[], extractor: string): Int32Array {
 }
 
 const NO_IDS = new Int32Array(0);
+
+/** A version of Valence wrote it that this one does not read; its range can be had. */
+export function isOlderDelta(bytes: Uint8Array): boolean {
+  const { first, second, version } = DELTA_MAGIC;
+  return bytes[0] === first && bytes[1] === second && (bytes[2] ?? version) < version;
+}
 
 /**
  * Source offsets of a delta, without its checksum being compared; to find a delta that was applied already.
@@ -199,9 +215,7 @@ function readTaught(
   }
   const sums = { classes, ids, counts };
   const delta =
-    frequencies === undefined
-      ? sums
-      : { ...sums, frequencies, masses: Float64Array.from(weights) };
+    frequencies === undefined ? sums : { ...sums, frequencies, masses: Float64Array.from(weights) };
   const calibrator = reader.byte() === 0 ? undefined : readCalibrator(reader, label);
   return { delta, calibrator };
 }
@@ -251,12 +265,13 @@ function readEvents(
     }
     const answers = Array.from({ length: addressed }, (_, at) => {
       const model = all ? at : reader.varint();
+      const unknown = reader.varint();
       const added = addedTo(model);
       const head = reader.varint();
       if (head % 2 === 0) classes = list(reader, () => label(reader.varint()));
       const probabilities = classes.map(() => reader.double());
       const answer = { classes, probabilities, best: Math.floor(head / 2) - 1 };
-      return { model, answer, added };
+      return { model, answer, unknown, added };
     });
     const asked = new Set(answers.map(({ model }) => analyses[model]));
     const kept = features.map((of, index) =>

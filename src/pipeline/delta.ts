@@ -2,7 +2,7 @@
  * Deltas: what one transaction taught, as bytes of the model topic. One record a transaction and partition.
  *
  *   "VD" version │ pipeline partition epoch [from, to) seen │ labels │ features of each extractor │ models
- *        │ counts, calibrators │ events: carry │ CRC-32
+ *        │ counts, calibrators │ events: carry │ promotion, where the partition switches │ CRC-32
  *
  * Terms and labels stand in the delta by name: ids are of one process only. Hashed features stand in it by id. Counts are sums, for
  * everyone who follows; `events` rebuild the partition's carry, for whoever owns it next, and are decoded only then. A calibrator
@@ -18,6 +18,7 @@ import type { CountUnit } from '../core/models/gtnb-delta.ts';
 import type { ModelDelta } from '../core/models/model.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
 import type { LabelEvent, TextEvent } from './carry.ts';
+import type { Promotion } from './promotion.ts';
 
 /** First bytes of a delta: V, D, version. */
 export const DELTA_MAGIC = { first: 0x56, second: 0x44, version: 2 } as const;
@@ -30,6 +31,8 @@ export type ChunkEvent =
       readonly answers: readonly {
         readonly model: number;
         readonly answer: ScoredAnswer;
+        /** Features of the text that the model had never learned. */
+        readonly unknown: number;
         /** What the model counted for it in units: 0 is nothing; of no meaning where the unit is 1. */
         readonly added: number;
       }[];
@@ -52,6 +55,8 @@ export interface DeltaHeader {
   readonly to: number;
   /** By partition: the position of the others that the chunk predicted with; undefined: nothing folded yet. */
   readonly seen: readonly (number | undefined)[];
+  /** The partition switches to it at `from`; undefined: it does not switch. */
+  readonly promotion?: Promotion | undefined;
 }
 
 export interface DeltaModel {
@@ -89,4 +94,3 @@ export function extractorsOf(models: readonly Pick<DeltaModel, 'extractor'>[]): 
   ids.delete('');
   return [...ids];
 }
-

@@ -85,13 +85,13 @@ export function deltaDifference(
   const terms = { find: () => ({ intern }) };
   const plain = (bytes: Uint8Array) => {
     const delta = readDelta(bytes);
-    const { pipeline, partition, epoch, from, to, seen, names } = delta;
+    const { pipeline, partition, epoch, from, to, seen, promotion, names } = delta;
     const events = delta.events(terms);
     const models = delta.taught(terms).map(({ delta: counts, ...model }) => ({
       ...model,
       ...counts,
     }));
-    return { pipeline, partition, epoch, from, to, seen, events, models, names };
+    return { pipeline, partition, epoch, from, to, seen, promotion, events, models, names };
   };
   const [a, b] = [plain(expected), plain(found)];
   const different = differenceOf(a, b) ?? {

@@ -15,7 +15,7 @@ const MOST_NAMES = 65_536;
 /** Longest name, UTF-16 units. */
 const LONGEST_NAME = 64;
 /** Every text is looked at up to this offset of its partition, then each sixteenth: what is frequent comes again. */
-const EVERY_TEXT = 8192;
+const EVERY_TEXT = 2048;
 const SIXTEENTH = 15;
 
 interface Naming {

@@ -14,7 +14,8 @@
  */
 import type { CalibratorState } from '../core/models/calibrator.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
-import type { Explanation, ModelDelta } from '../core/models/model.ts';
+import { pairedScore, type PairedScore } from '../core/metrics/paired-comparison.ts';
+import type { Explanation, Model, ModelDelta } from '../core/models/model.ts';
 import {
   FeatureBuffer,
   keepFeatures,
@@ -26,7 +27,7 @@ import {
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
 import type { LogRecord } from '../ports/event-log.ts';
-import { deadLetterHeaders, type TopicNames } from '../../topics/index.ts';
+import { deadLetterHeaders, type Comparison, type TopicNames } from '../../topics/index.ts';
 import {
   ModelCarry,
   ReplaySink,
@@ -40,6 +41,7 @@ import { DeltaEncoder } from './delta-encoder.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { extractorsOf, type ChunkEvent, type FeatureName } from './delta.ts';
 import { FeatureNamer } from './feature-namer.ts';
+import { PartitionChampion, type Promotion, type Seat } from './promotion.ts';
 import { ResultRecords, type Origin, type Output } from './result-records.ts';
 import {
   readSourceRecord,
@@ -64,6 +66,8 @@ export interface FoldOptions {
   readonly pendingTtlMs: number;
   /** Labelled documents per partition and model that stay correctable. */
   readonly correctable: number;
+  /** Share of the texts without a label whose label is wished for, 0 to 1. */
+  readonly wantLabels: number;
 }
 
 export const FOLD_DEFAULTS = {
@@ -74,6 +78,7 @@ export const FOLD_DEFAULTS = {
   pendingMax: 100_000,
   pendingTtlMs: 7 * 24 * 3_600_000,
   correctable: 10_000,
+  wantLabels: 0,
 } as const satisfies Partial<FoldOptions>;
 
 /** A folded chunk that waits for its commit. */
@@ -83,6 +88,8 @@ export interface StagedChunk {
   /** Source offsets [from, to). */
   readonly from: number;
   readonly to: number;
+  /** The partition switches to it with this chunk. */
+  readonly promotion: Promotion | undefined;
   readonly deltas: readonly ModelDelta[];
   readonly names: readonly FeatureName[];
   /** By model: its calibrator after the chunk; undefined: as before. */
@@ -95,6 +102,10 @@ export interface StagedChunk {
 }
 
 const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
+/** 0 … n - 1 for the usual numbers of models. */
+const ORDERS: readonly (readonly number[])[] = Array.from({ length: 9 }, (_, n) => [
+  ...Array.from({ length: n }).keys(),
+]);
 const NO_FEATURES: KeptFeatures = { ids: [], values: undefined, ends: undefined };
 
 /** One owned partition: its carries, over the state that it shares with its siblings. */
@@ -115,12 +126,17 @@ export class PartitionFold {
   readonly #reported: number[];
   #lastOrigin: Origin | undefined;
   readonly #everyone: readonly number[];
-  readonly #sinks: readonly CarrySink[];
+  /** Models with the role that they have in this partition now, and their sinks: made anew at a switch. */
+  #running: readonly RunningModel[];
+  #sinks: readonly CarrySink[] = [];
+  #champion: PartitionChampion;
   readonly #features = new FeatureBuffer();
   /** Extractors of the models that need one, as deltas number them; by model, which of them is its own, -1: none. */
   readonly #extractors: readonly Extractor[];
   readonly #namer: FeatureNamer;
   readonly #analyses: readonly number[];
+  /** How the champion did on the record in hand, and on which text. */
+  #rival: { readonly offset: number; readonly score: PairedScore } | undefined;
   /** What the model in hand counted for the record in hand. */
   #added: Addition | undefined;
   /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
@@ -140,8 +156,11 @@ export class PartitionFold {
       pendingTtlMs: options.pendingTtlMs,
       correctable: options.correctable,
       thresholds: options.thresholds,
+      wantLabels: options.wantLabels,
     };
-    const extractors = extractorsOf(state.models.map(({ extractor: { id } }) => ({ extractor: id })));
+    const extractors = extractorsOf(
+      state.models.map(({ extractor: { id } }) => ({ extractor: id })),
+    );
     this.#extractors = extractors.map((id) => state.extractors.of(id));
     this.#namer = new FeatureNamer(
       this.#extractors.map((extractor) => ({
@@ -153,7 +172,9 @@ export class PartitionFold {
     this.#carries = state.models.map(({ model }) => new ModelCarry(this.#carryOptions, model));
     this.#reported = state.models.map(() => 0);
     this.#everyone = [...state.models.keys()];
-    this.#sinks = this.#everyone.map((index) => this.#sink(index));
+    this.#running = state.models;
+    this.#champion = new PartitionChampion(state.models[0]?.name ?? '');
+    this.#giveRoles();
     this.#records = new ResultRecords({
       pipeline: state.pipeline,
       source: options.topics.source,
@@ -180,6 +201,9 @@ export class PartitionFold {
     const events: ChunkEvent[] = [];
     const counts = { predictions: 0, outcomes: 0, deadLetters: 0 };
     this.#namer.begin();
+    const { seat } = this.#champion;
+    const promotion = this.#champion.begin(this.#state.names, this.#state.promotion);
+    this.#switch(seat);
     this.#mergeCalibrators();
     for (const record of records) {
       const input = readSourceRecord(record);
@@ -207,6 +231,7 @@ export class PartitionFold {
         from,
         to,
         seen: this.#state.positions.map((position, p) => (p === this.partition ? from : position)),
+        promotion,
         models: this.#state.models.map(({ name, model, extractor }, index) => ({
           name,
           kind: model.kind,
@@ -227,7 +252,8 @@ export class PartitionFold {
       value: delta,
     });
     const names = this.#namer.given;
-    return { outputs, from, to, names, deltas, calibrators, deltaBytes: delta.length, ...counts };
+    const deltaBytes = delta.length;
+    return { outputs, from, to, promotion, names, deltas, calibrators, deltaBytes, ...counts };
   }
 
   /** The chunk is in the log: it becomes state. */
@@ -247,7 +273,11 @@ export class PartitionFold {
   /** The chunk is not in the log, or nobody knows: as if it had never been folded. */
   rollback(): void {
     for (const carry of this.#carries) carry.rollback();
+    for (const carry of this.#dormant.values()) carry.rollback();
     this.#appended.length = this.#markedAppended;
+    const { seat } = this.#champion;
+    this.#champion.rollback();
+    if (this.#champion.seat !== seat) this.#giveRoles();
   }
 
   /** Metrics records of a partition that has gone idle, for the models that scored since their last ones. */
@@ -255,11 +285,13 @@ export class PartitionFold {
     const origin = this.#lastOrigin;
     if (origin === undefined) return [];
     const outputs: Output[] = [];
-    for (const [index, model] of this.#state.models.entries()) {
+    for (const [index, model] of this.#running.entries()) {
       const carry = this.#carries[index];
       if (carry === undefined || carry.scorer.scored === this.#reported[index]) continue;
       this.#reported[index] = carry.scorer.scored;
-      outputs.push(this.#records.metrics(origin, model, carry, true));
+      outputs.push(
+        this.#records.metrics(origin, model, carry, this.#comparisonOf(model, carry), true),
+      );
     }
     return outputs;
   }
@@ -267,29 +299,45 @@ export class PartitionFold {
   /** Takes the events of a committed delta of this partition into the carries: a new owner's way to where the old one stood. */
   replay(delta: ReadDelta): void {
     const { extractors } = this.#state;
+    const { seat } = this.#champion;
+    this.#champion.replay(
+      delta.models.map(({ name }) => name),
+      delta.promotion,
+    );
+    this.#switch(seat);
     const carries = delta.models.map(({ name }) => this.#replayed(name));
     const analyses = extractorsOf(delta.models);
-    const sink = new ReplaySink();
+    const sinks = delta.models.map(
+      ({ name }, model) =>
+        new ReplaySink((offset, truth, answer) =>
+          this.#compare(name, carries[model], offset, truth, answer),
+        ),
+    );
     for (const entry of delta.events(extractors)) {
       const { label } = entry.event;
       if (label !== undefined && label !== null) this.#append(label);
-      if (entry.kind === 'text') {
-        for (const { model, answer, added } of entry.answers) {
-          const features = entry.features[analyses.indexOf(delta.models[model]?.extractor ?? '')];
-          sink.addition = additionOf(delta.models[model]?.unit, added);
-          carries[model]?.text(entry.event, features ?? NO_FEATURES, answer, sink);
+      this.#rival = undefined;
+      const steps = entry.kind === 'text' ? entry.answers : entry.models;
+      for (const at of this.#championFirst(steps, ({ model }) => delta.models[model]?.name)) {
+        const { model = 0, added = 0 } = steps[at] ?? {};
+        const { extractor = '', unit } = delta.models[model] ?? {};
+        const [carry, sink] = [carries[model], sinks[model]];
+        if (carry === undefined || sink === undefined) continue;
+        sink.addition = additionOf(unit, added);
+        if (entry.kind === 'label') {
+          carry.label(entry.event, sink);
+          continue;
         }
-      } else {
-        for (const { model, added } of entry.models) {
-          sink.addition = additionOf(delta.models[model]?.unit, added);
-          carries[model]?.label(entry.event, sink);
-        }
+        const step = entry.answers[at];
+        if (step === undefined) continue;
+        const features = entry.features[analyses.indexOf(extractor)] ?? NO_FEATURES;
+        if (label === undefined) carry.wants(entry.event.id, step.answer);
+        carry.text(entry.event, { ...step, features }, sink);
       }
     }
     for (const [index, { name, calibrator }] of delta.taught(extractors).entries())
       if (calibrator !== undefined)
         carries[index]?.calibrate(this.#state.followed(name)?.model.calibrator(calibrator));
-    for (const carry of this.#dormant.values()) carry.mark();
     this.#mark();
   }
 
@@ -322,6 +370,7 @@ export class PartitionFold {
   /** Plain, canonical data of everything that is no sum. */
   snapshot(): FoldSnapshot {
     return {
+      seat: this.#champion.seat,
       appended: [...this.#appended],
       carries: this.#state.models.map(({ name }, index) => ({
         model: name,
@@ -332,6 +381,7 @@ export class PartitionFold {
 
   /** Takes a snapshot back. Models that it does not know start empty. */
   restore(snapshot: FoldSnapshot): void {
+    this.#sit(snapshot.seat);
     this.#appended = [...snapshot.appended];
     this.#carries = this.#state.models.map(({ name, model, extractor }) => {
       const carry = snapshot.carries.find((of) => of.model === name)?.carry;
@@ -352,11 +402,12 @@ export class PartitionFold {
       const extractor = this.#state.followed(model)?.extractor.id;
       return extractor === undefined ? [] : [{ model, extractor, carry: carry.capture() }];
     });
-    return { appended: [...this.#appended], carries };
+    return { seat: this.#champion.seat, appended: [...this.#appended], carries };
   }
 
   /** Goes on from what was captured, by this process or another. Models that it does not hold start empty. */
   revive(capture: FoldCapture): void {
+    this.#sit(capture.seat);
     this.#appended = [...capture.appended];
     this.#dormant.clear();
     this.#carries = this.#state.models.map(
@@ -370,6 +421,35 @@ export class PartitionFold {
       else this.#carries[index] = revived;
     }
     this.#mark();
+  }
+
+  /** Who is champion of the partition, by the chunks that were folded. */
+  get seat(): Seat {
+    return this.#champion.seat;
+  }
+
+  #sit(seat: Seat | undefined): void {
+    this.#champion = new PartitionChampion(this.#state.models[0]?.name ?? '', seat);
+    this.#giveRoles();
+  }
+
+  /** The chunk in hand has another champion than the one before: comparisons begin anew. */
+  #switch(before: Seat): void {
+    if (this.#champion.seat === before) return;
+    // Idle figures speak of the last record: none of those before had this champion.
+    this.#lastOrigin = undefined;
+    for (const { comparison } of [...this.#carries, ...this.#dormant.values()])
+      comparison.restart();
+    this.#giveRoles();
+  }
+
+  #giveRoles(): void {
+    const { champion } = this.#champion.seat;
+    this.#running = this.#state.models.map((model) => {
+      const role = model.name === champion ? 'champion' : 'challenger';
+      return model.role === role ? model : { ...model, role };
+    });
+    this.#sinks = this.#everyone.map((index) => this.#sink(index));
   }
 
   /** The carry that a delta of this partition goes on with; undefined: of a kind that cannot be run here. */
@@ -407,16 +487,23 @@ export class PartitionFold {
     this.#lastOrigin = origin;
     const { id } = input;
     const extracted = this.#extract(input.text, addressed);
-    const answers: { model: number; answer: ScoredAnswer; added: number }[] = [];
+    const answers: { model: number; answer: ScoredAnswer; unknown: number; added: number }[] = [];
     for (const index of addressed) {
       const running = this.#model(index);
       const features = extracted[this.#analyses[index] ?? -1] ?? NOTHING;
       const answer = this.#answer(index, running, features);
-      answers.push({ model: index, answer, added: 0 });
+      const unknown = unknownOf(running.model, features);
+      answers.push({ model: index, answer, unknown, added: 0 });
+      const isWanted = label === undefined && this.#carryOf(index)?.wants(id, answer) === true;
       const explanation = this.#explanation(index, running, features, answer);
       const { learned } = running.model;
       outputs.push(
-        this.#records.prediction(origin, id, running, answer, label, learned, explanation),
+        this.#records.prediction(origin, id, running, answer, {
+          label,
+          learned,
+          explanation,
+          wantLabel: isWanted && running.role === 'champion',
+        }),
       );
     }
     const event = {
@@ -433,10 +520,14 @@ export class PartitionFold {
       return this.#keep(index);
     });
     events.push({ kind: 'text', answers, features, event });
-    for (const entry of answers) {
+    this.#rival = undefined;
+    for (const at of this.#championFirst(answers, ({ model }) => this.#model(model).name)) {
+      const entry = answers[at];
+      if (entry === undefined) continue;
       this.#added = undefined;
       const kept = features[this.#analyses[entry.model] ?? -1] ?? NO_FEATURES;
-      this.#carryOf(entry.model)?.text(event, kept, entry.answer, this.#sinkOf(entry.model));
+      const answered = { features: kept, answer: entry.answer, unknown: entry.unknown };
+      this.#carryOf(entry.model)?.text(event, answered, this.#sinkOf(entry.model));
       entry.added = this.#addedAmount();
     }
     this.#flush(outputs);
@@ -494,7 +585,10 @@ export class PartitionFold {
     };
     const models = addressed.map((model) => ({ model, added: 0 }));
     events.push({ kind: 'label', models, event });
-    for (const entry of models) {
+    this.#rival = undefined;
+    for (const at of this.#championFirst(models, ({ model }) => this.#model(model).name)) {
+      const entry = models[at];
+      if (entry === undefined) continue;
       const index = entry.model;
       this.#added = undefined;
       const outcome = this.#carryOf(index)?.label(event, this.#sinkOf(index));
@@ -518,19 +612,60 @@ export class PartitionFold {
         this.#added = model.learn(this.#features.load(kept), label, sight, calibrator);
         return this.#added;
       },
-      unlearn: (kept, label, addition) =>
-        model.unlearn(this.#features.load(kept), label, addition),
+      unlearn: (kept, label, addition) => model.unlearn(this.#features.load(kept), label, addition),
       metrics: () => {
         const carry = this.#carryOf(index);
         if (carry === undefined) return;
         this.#reported[index] = carry.scorer.scored;
-        this.#emit((origin) => this.#records.metrics(origin, running, carry, false));
+        this.#emit((origin) =>
+          this.#records.metrics(origin, running, carry, this.#comparisonOf(running, carry), false),
+        );
       },
-      drift: (detector, evidence) =>
-        this.#emit((origin) => this.#records.drift(origin, running, detector, evidence)),
+      drift: (alarm) => this.#emit((origin) => this.#records.drift(origin, running, alarm)),
+      compare: (offset, truth, answer) =>
+        this.#compare(running.name, this.#carryOf(index), offset, truth, answer),
       alert: (rule, at, state, value) =>
         this.#emit((origin) => this.#records.alert(origin, running, rule, at, state, value)),
     };
+  }
+
+  /** Scores the champion's answer, or a challenger's beside it: a pair if both answered the same text at the same record. */
+  #compare(
+    name: string,
+    carry: ModelCarry | undefined,
+    offset: number,
+    truth: string,
+    answer: ScoredAnswer,
+  ): void {
+    if (this.#carries.length + this.#dormant.size === 1) return;
+    const score = pairedScore(truth, answer);
+    if (score === undefined) return;
+    if (name === this.#championName()) this.#rival = { offset, score };
+    else if (this.#rival?.offset === offset) carry?.comparison.add(this.#rival.score, score);
+  }
+
+  /** Places of some steps in the order in which they are taken: the champion is whom others are compared with. */
+  #championFirst<T>(
+    steps: readonly T[],
+    nameOf: (step: T) => string | undefined,
+  ): readonly number[] {
+    const places = ORDERS[steps.length] ?? [...steps.keys()];
+    if (steps.length === 1) return places;
+    const champion = this.#championName();
+    const first = steps.findIndex((step) => nameOf(step) === champion);
+    return first <= 0 ? places : [first, ...places.filter((at) => at !== first)];
+  }
+
+  /** For the metrics record of a challenger. */
+  #comparisonOf({ name }: RunningModel, { comparison }: ModelCarry): Comparison | undefined {
+    const champion = this.#championName();
+    if (name === champion) return undefined;
+    const { promotion } = this.#champion.seat;
+    return { champion, promotion: promotion.id, pairs: comparison.snapshot() };
+  }
+
+  #championName(): string {
+    return this.#champion.seat.champion;
   }
 
   #flush(outputs: Output[]): void {
@@ -596,7 +731,7 @@ export class PartitionFold {
   }
 
   #model(index: number): RunningModel {
-    const running = this.#state.models[index];
+    const running = this.#running[index];
     if (running === undefined) throw new RangeError('a model index out of range');
     return running;
   }
@@ -613,6 +748,8 @@ export class PartitionFold {
 
   #mark(): void {
     for (const carry of this.#carries) carry.mark();
+    for (const carry of this.#dormant.values()) carry.mark();
+    this.#champion.mark();
     this.#markedAppended = this.#appended.length;
   }
 
@@ -644,10 +781,19 @@ export class PartitionFold {
   }
 }
 
+/** Features of a text that a model has never learned. */
+function unknownOf(model: Model, { ids, length }: Features): number {
+  let unknown = 0;
+  for (let at = 0; at < length; at++) if (model.frequency(ids[at] ?? 0) === 0) unknown += 1;
+  return unknown;
+}
+
 const NO_DELTA: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
 
 /** Everything of a partition that is no sum, at one moment. */
 export interface FoldCapture {
+  /** Undefined: no chunk was folded. */
+  readonly seat: Seat | undefined;
   readonly appended: readonly string[];
   readonly carries: readonly {
     readonly model: string;
@@ -659,6 +805,7 @@ export interface FoldCapture {
 
 /** Everything of a partition that is no sum, as plain data. */
 export interface FoldSnapshot {
+  readonly seat: Seat | undefined;
   readonly appended: readonly string[];
   readonly carries: readonly {
     readonly model: string;

@@ -5,6 +5,7 @@
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
 import { isBeginning, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
+import { PromotionWatch } from './promotion-watch.ts';
 import type { PipelineState } from './state.ts';
 
 /** What a message says to do where deltas are missing. */
@@ -19,6 +20,8 @@ const MOST_WAITS = 40;
 const SHOWS_WITHIN_MS = 5000;
 
 export class ModelFollower {
+  /** Takes the promotions that pass by. */
+  readonly promotions: PromotionWatch;
   readonly #log: EventLog;
   readonly #topic: string;
   readonly #state: PipelineState;
@@ -29,6 +32,7 @@ export class ModelFollower {
     this.#log = log;
     this.#topic = topic;
     this.#state = state;
+    this.promotions = new PromotionWatch(log, topic, state);
     this.#places = state.positions.map((position) => ({ next: 0, position }));
   }
 
@@ -124,13 +128,15 @@ export class ModelFollower {
     return next;
   }
 
-  #read(partition: number, from: number, waitMs = 0): ReturnType<EventLog['read']> {
-    return this.#log.read(this.#topic, partition, {
+  async #read(partition: number, from: number, waitMs = 0): ReturnType<EventLog['read']> {
+    const batch = await this.#log.read(this.#topic, partition, {
       from,
       maxRecords: 500,
       maxBytes: READ_BYTES,
       waitMs,
     });
+    if (partition === 0) await this.promotions.take(from, batch);
+    return batch;
   }
 
   async #take(
@@ -195,7 +201,13 @@ export async function* readDeltas(
   log: EventLog,
   topic: string,
   partition: number,
-  options: { readonly from: number; readonly until?: number; readonly maxRecords?: number },
+  options: {
+    readonly from: number;
+    readonly until?: number;
+    readonly maxRecords?: number;
+    /** Everything that was read, before its deltas. */
+    readonly onRead?: (from: number, records: readonly LogRecord[], next: number) => void;
+  },
 ): AsyncGenerator<{ readonly delta: ReadDelta; readonly next: number }, void, undefined> {
   const { from, until, maxRecords = 500 } = options;
   const fence = until ?? Number.POSITIVE_INFINITY;
@@ -207,6 +219,7 @@ export async function* readDeltas(
       maxBytes: READ_BYTES,
       waitMs: waited > 0 ? WAIT_MS : 0,
     });
+    options.onRead?.(next, batch.records, batch.next);
     for (const { key, value, offset } of batch.records) {
       if (offset >= fence) return;
       // A record with a key marks a claim.

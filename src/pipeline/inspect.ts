@@ -1,18 +1,13 @@
 /**
- * The model as the snapshots and the model topic tell it, read by anyone at any time: for `model show|top|explain|hash|export|import`. Kinds and
+ * The model as the snapshots and the model topic tell it, read by anyone at any time: for `model show|top|explain|hash|export`. Kinds and
  * tokenizer come from the deltas themselves, so that looking needs no configuration.
  */
-import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
-import { WHOLE } from '../core/models/gtnb.ts';
-import { createExtractorFor } from '../core/models/registry.ts';
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { TopicNames } from '../../topics/index.ts';
-import { DeltaEncoder } from './delta-encoder.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { readDeltas } from './follower.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
-import { ownOne } from './own-all.ts';
 import { restorePartition, restoreSums } from './restore.ts';
 import { SnapshotTopic } from './snapshot-topic.ts';
 import { analyzerOf, hashJson, PipelineState, type ModelSpec } from './state.ts';
@@ -129,91 +124,4 @@ function specsOf(models: readonly Omit<LearnedSpec, 'role'>[]): readonly Learned
     extractor,
     role: index === 0 ? 'champion' : 'challenger',
   }));
-}
-
-/**
- * Starts a pipeline that has learned nothing with the counts of an exported model.
- *
- * @throws CONFIG_INVALID the pipeline has learned already, or a subscriber of it is running
- */
-export async function importModel(options: {
-  readonly log: EventLog;
-  readonly pipeline: string;
-  readonly topics: TopicNames;
-  readonly name: string;
-  readonly snapshot: ModelSnapshot;
-  /** How long to wait for the partition, ms. Default 3 s. */
-  readonly waitMs?: number;
-}): Promise<void> {
-  const { log, pipeline, topics, name, snapshot } = options;
-  const model = await log.describeTopic(topics.model);
-  if (model?.partitions.some(({ end }) => end > 0) !== false) {
-    throw new ValenceError(
-      'CONFIG_INVALID',
-      `pipeline '${pipeline}' has learned already; import into a new --pipeline`,
-    );
-  }
-  await ownOne({ log, pipeline, topics, waitMs: options.waitMs ?? 3000 }, 0, async (owned) => {
-    const source = await log.describeTopic(topics.source);
-    const position = source?.partitions[0]?.start ?? 0;
-    const value = encodeSnapshot(snapshot, { pipeline, name, epoch: owned.epoch, position });
-    await owned.transact({
-      records: [{ topic: topics.model, partition: 0, key: null, value }],
-      position: undefined,
-    });
-  });
-}
-
-/** A delta that covers no source record and holds a whole model. */
-function encodeSnapshot(
-  snapshot: ModelSnapshot,
-  into: {
-    readonly pipeline: string;
-    readonly name: string;
-    readonly epoch: number;
-    readonly position: number;
-  },
-): Uint8Array {
-  const { classes, features, kind, masses, frequencies, calibrator } = snapshot;
-  const extractor = createExtractorFor(kind, analyzerOf([snapshot]));
-  if (extractor.id !== snapshot.extractor)
-    throw new ValenceError(
-      'MODEL_MISMATCH',
-      `the model was learned on ${snapshot.extractor}, which is ${extractor.id} in this Valence; use the Valence that wrote it`,
-    );
-  const delta: ModelDelta = {
-    classes: classes.map(({ label, documents }, order) => ({
-      label,
-      documents,
-      firstSight: { partition: 0, offset: order },
-    })),
-    ids: Int32Array.from(features, ([term]) => extractor.intern(term)),
-    counts: Float64Array.from(features.flatMap(([, ...counts]) => counts)),
-    masses: masses === undefined ? undefined : Float64Array.from(masses),
-    frequencies: frequencies === undefined ? undefined : Float64Array.from(frequencies),
-  };
-  const learned = classes.reduce((sum, { documents }) => sum + documents, 0);
-  return new DeltaEncoder().encode(
-    {
-      pipeline: into.pipeline,
-      partition: 0,
-      epoch: into.epoch,
-      from: into.position,
-      to: into.position,
-      seen: [into.position],
-      models: [
-        {
-          name: into.name,
-          kind,
-          extractor: extractor.id,
-          unit: masses === undefined ? 1 : WHOLE,
-          delta,
-          calibrator: calibrator && { ...calibrator, labels: learned, merged: [] },
-        },
-      ],
-      names: [],
-      events: [],
-    },
-    { of: () => extractor },
-  );
 }

@@ -1,5 +1,6 @@
 /** What a new owner looks up before it folds on: how far the metrics were told, and the last record that was folded. */
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
+import { MetricsResult } from '../../topics/index.ts';
 import { recordsBetween } from './topic-cursor.ts';
 
 /** Results that are looked through for the last metrics records. */
@@ -12,23 +13,48 @@ export async function reportedScores(
   partition: number,
   models: number,
 ): Promise<ReadonlyMap<string, number>> {
+  return newestByModel(log, results, partition, models, (result) =>
+    isMetrics(result) ? [result.model, result.scored] : undefined,
+  );
+}
+
+/** By model: the newest metrics record among the last results of the partition. */
+export async function newestMetrics(
+  log: EventLog,
+  results: string,
+  partition: number,
+  models: number,
+): Promise<ReadonlyMap<string, MetricsResult>> {
+  return newestByModel(log, results, partition, models, (result) => {
+    const data = isMetrics(result) ? MetricsResult.safeParse(result).data : undefined;
+    return data === undefined ? undefined : [data.model, data];
+  });
+}
+
+async function newestByModel<T>(
+  log: EventLog,
+  results: string,
+  partition: number,
+  models: number,
+  read: (result: unknown) => readonly [model: string, value: T] | undefined,
+): Promise<ReadonlyMap<string, T>> {
   const topic = await log.describeTopic(results);
   const { start = 0, end = 0 } = topic?.partitions[partition] ?? {};
-  const reported = new Map<string, number>();
+  const newest = new Map<string, T>();
   // Backwards in growing steps: metrics are usually near the end, but texts without labels may stand behind them.
   let until = end;
   for (let back = 1024; until > start && end - until < MOST_LOOKED_BACK; back *= 4) {
     const from = Math.max(start, end - back);
-    const found = new Map<string, number>();
+    const found = new Map<string, T>();
     for await (const { value } of recordsBetween(log, results, partition, { from, until })) {
-      const result = readJson(value);
-      if (isMetrics(result)) found.set(result.model, result.scored);
+      const entry = read(readJson(value));
+      if (entry !== undefined) found.set(...entry);
     }
-    for (const [model, scored] of found) if (!reported.has(model)) reported.set(model, scored);
-    if (reported.size === models) break;
+    for (const [model, value] of found) if (!newest.has(model)) newest.set(model, value);
+    if (newest.size === models) break;
     until = from;
   }
-  return reported;
+  return newest;
 }
 
 /** The last source record before the position, if it is still there. */

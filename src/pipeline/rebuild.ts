@@ -4,17 +4,21 @@
  *   claim every partition ─► settle how far each had been folded ─► delete snapshots and deltas ─► fold again, deltas only
  *
  * Results and dead letters stand already, and are not written again. Whatever is left for later is folded by subscribers as usual.
+ * Who is champion stays: the newest promotion is written again, and partitions switch where their deltas say that they did.
  * One that is broken off leaves positions ahead of the model, so that no subscriber goes on; it can be begun again.
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
+import { PROMOTION_KEY, type PromotionRecord } from '../../topics/index.ts';
 import type { ModelDelta } from '../core/models/model.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
-import { readDelta, type ReadDelta } from './delta-reader.ts';
+import { isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { ownAll, type OwnAllOptions } from './own-all.ts';
+import { newestPromotion } from './newest-promotion.ts';
 import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
+import type { Promotion } from './promotion.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
 import { CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
 import { recordsBetween } from './topic-cursor.ts';
@@ -54,8 +58,16 @@ interface Lane {
   /** The delta of an imported model, which no source record can give back. */
   readonly imported: ReadDelta | undefined;
   readonly fold: PartitionFold;
+  /** Where the partition switched to another champion, as far as its deltas still tell; those to come. */
+  switches: readonly Switch[];
   next: number;
   batch: readonly LogRecord[];
+}
+
+interface Switch {
+  /** Source offset. */
+  readonly from: number;
+  readonly promotion: Promotion;
 }
 
 const EMPTY: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
@@ -91,15 +103,20 @@ class Rebuild {
   readonly #options: RebuildOptions;
   readonly #state: PipelineState;
   readonly #encoder = new DeltaEncoder();
+  /** As it stands when the model topic is emptied. */
+  #promotion: Promotion;
 
   constructor(options: RebuildOptions, partitions: number) {
     const { pipeline, models, analyzer, fold } = options;
     this.#options = options;
     const { declared } = fold.classes;
     this.#state = new PipelineState({ pipeline, models, declared, analyzer, partitions });
+    this.#promotion = this.#state.promotion;
   }
 
   async run(all: readonly OwnedPartition[]): Promise<Rebuilt> {
+    const { log, fold } = this.#options;
+    this.#promotion = await newestPromotion(log, fold.topics, this.#promotion.champion);
     const lanes: Lane[] = [];
     // Everything is looked at before anything is deleted.
     for (const owned of all) lanes.push(await this.#survey(owned));
@@ -164,6 +181,7 @@ class Rebuild {
       isNew: folded === 0,
       modelEnd: left.end,
       imported: left.imported,
+      switches: this.#promotion.id === null ? [] : await this.#switches(partition),
       fold: new PartitionFold(this.#state, partition, fold),
       next: from,
       batch: [],
@@ -181,6 +199,12 @@ class Rebuild {
     const { start, end } = await rangeOf(log, model, partition);
     const range = { from: start, until: end };
     for await (const { key, value } of recordsBetween(log, model, partition, range)) {
+      if (key === null && value !== null && isOlderDelta(value))
+        return {
+          end,
+          genesis: start === 0 ? readRange(value).from : undefined,
+          imported: undefined,
+        };
       const delta = key === null && value !== null ? readable(value) : undefined;
       if (value === null || delta === undefined) continue;
       this.#compare(specsOf(value));
@@ -194,6 +218,21 @@ class Rebuild {
     return { end, genesis: undefined, imported: undefined };
   }
 
+  /** Where the deltas that are left switch. */
+  async #switches(partition: number): Promise<readonly Switch[]> {
+    const { log, fold } = this.#options;
+    const { model } = fold.topics;
+    const { start, end } = await rangeOf(log, model, partition);
+    const switches: Switch[] = [];
+    const range = { from: start, until: end };
+    for await (const { key, value } of recordsBetween(log, model, partition, range)) {
+      const delta = key === null && value !== null ? readable(value) : undefined;
+      if (delta?.promotion !== undefined)
+        switches.push({ from: delta.from, promotion: delta.promotion });
+    }
+    return switches;
+  }
+
   /**
    * Takes away what is left. The position is settled with it: from here on no subscriber takes the partition for a new one.
    *
@@ -205,14 +244,28 @@ class Rebuild {
     const { partition } = owned;
     const gone = partition === 0 ? await tombstones(log, snapshots) : [];
     const values = from === to && modelEnd === 0 ? [] : this.#beginnings(owned, from, imported);
+    const standing = partition === 0 ? this.#standing() : [];
     await owned.transact({
-      records: [...gone, ...values.map((value) => ({ topic, partition, key: null, value }))],
+      records: [
+        ...gone,
+        ...standing,
+        ...values.map((value) => ({ topic, partition, key: null, value })),
+      ],
       position: isNew ? undefined : to,
     });
     // They stand behind what goes now.
     if (modelEnd > 0) await log.trim(topic, partition, modelEnd);
     for (const value of values) this.#state.apply(readDelta(value));
     return values.length;
+  }
+
+  /** The promotion that the model topic loses. */
+  #standing(): readonly { topic: string; partition: 0; key: string; value: string }[] {
+    const { id, champion, previous } = this.#promotion;
+    if (id === null) return [];
+    const record: PromotionRecord = { type: 'restore', model: champion, previous, id };
+    const topic = this.#options.fold.topics.model;
+    return [{ topic, partition: 0, key: PROMOTION_KEY, value: JSON.stringify(record) }];
   }
 
   /** The delta that says where the partition begins and in which epoch it was rebuilt, behind an imported model. */
@@ -247,10 +300,16 @@ class Rebuild {
   }
 
   async #fold(lane: Lane): Promise<number> {
-    const { owned, fold, batch } = lane;
+    const { owned, fold } = lane;
     const { partition, epoch } = owned;
     const from = this.#state.positions[partition] ?? lane.from;
+    const first = lane.batch[0]?.offset ?? from;
+    const due = lane.switches.filter((at) => at.from <= first);
+    lane.switches = lane.switches.slice(due.length);
+    const until = lane.switches[0]?.from ?? lane.to;
+    const batch = lane.batch.filter(({ offset }) => offset < until);
     const last = (batch.at(-1)?.offset ?? from) + 1;
+    this.#state.promotion = due.at(-1)?.promotion ?? fold.seat.promotion;
     const chunk = fold.stage(batch, from, epoch, last);
     const { model } = this.#options.fold.topics;
     await owned.transact({
@@ -259,7 +318,7 @@ class Rebuild {
     });
     fold.commit(chunk);
     lane.next = last;
-    lane.batch = [];
+    lane.batch = lane.batch.slice(batch.length);
     return batch.length;
   }
 
@@ -267,6 +326,7 @@ class Rebuild {
   async #finish({ owned, fold, from, to }: Lane): Promise<number> {
     const position = this.#state.positions[owned.partition] ?? from;
     if (position >= to) return 0;
+    this.#state.promotion = fold.seat.promotion;
     const chunk = fold.stage([], position, owned.epoch, to);
     await owned.transact({ records: chunk.outputs, position: undefined });
     fold.commit(chunk);
@@ -318,8 +378,9 @@ async function tombstones(
   return [...live.values()].map((at) => ({ topic, ...at, value: null }));
 }
 
-/** Undefined: damaged. */
+/** Undefined: damaged, or of an older version. */
 function readable(bytes: Uint8Array): ReadDelta | undefined {
+  if (isOlderDelta(bytes)) return undefined;
   try {
     return readDelta(bytes);
   } catch (error) {

@@ -67,11 +67,14 @@ export async function restoreSums(subject: RestoreSubject): Promise<Restored> {
     state.restore(found.header, content);
     const follower = new ModelFollower(log, topics.model, state);
     for (const [partition, { model }] of partitions.entries()) follower.seek(partition, model);
+    follower.promotions.begin(partitions[0]?.model ?? 0);
     return { follower, snapshots };
   }
   for (const [partition, range] of ranges.entries())
     await requireBeginning(subject, snapshots, { kind: 'sums' }, partition, range);
-  return { follower: new ModelFollower(log, topics.model, state), snapshots };
+  const follower = new ModelFollower(log, topics.model, state);
+  follower.promotions.begin(ranges[0]?.start ?? 0);
+  return { follower, snapshots };
 }
 
 /**
@@ -96,6 +99,9 @@ export async function restorePartition(
   const deltas = readDeltas(log, topics.model, partition, {
     from,
     ...(until === undefined ? {} : { until }),
+    onRead: (start, records, end) => {
+      if (partition === 0) follower.promotions.saw(start, records, end);
+    },
   });
   for await (const read of deltas) {
     const { delta } = read;

@@ -5,10 +5,11 @@
  * @see topics/results.ts for the shapes; CloudEvents 1.0, Kafka protocol binding, for the headers
  */
 import { jsonBytes, JsonWriter } from '../core/codec/json-writer.ts';
+import type { DriftAlarm } from '../core/drift/watch.ts';
 import type { Explanation } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Commit, LogRecord } from '../ports/event-log.ts';
-import type { Role } from '../../topics/index.ts';
+import type { Comparison, Role } from '../../topics/index.ts';
 import type { ModelCarry, Outcome } from './carry.ts';
 import { headerText } from './source-record.ts';
 
@@ -59,6 +60,16 @@ const FIELD = {
   explanation: jsonBytes(',"explanation":'),
   ts: jsonBytes(',"ts":'),
 } as const;
+
+/** What a prediction record tells besides the answer. */
+export interface PredictionParts {
+  /** Only if the text record carried it. */
+  readonly label: string | undefined;
+  /** Documents that the model had learned. */
+  readonly learned: number;
+  readonly explanation: Explanation | undefined;
+  readonly wantLabel?: boolean;
+}
 
 export class ResultRecords {
   readonly #topic: string;
@@ -121,9 +132,7 @@ export class ResultRecords {
     id: string,
     model: ModelName,
     answer: ScoredAnswer,
-    label: string | undefined,
-    learned: number,
-    explanation: Explanation | undefined,
+    { label, learned, explanation, wantLabel = false }: PredictionParts,
   ): Output {
     const json = this.#json;
     const prediction = answer.classes[answer.best];
@@ -154,6 +163,7 @@ export class ResultRecords {
     json.raw(FIELD.learned);
     json.number(learned);
     this.#source(origin);
+    if (wantLabel) json.ascii(',"wantLabel":true');
     if (explanation !== undefined) {
       json.raw(FIELD.explanation);
       json.value(explanation.features);
@@ -203,7 +213,14 @@ export class ResultRecords {
     return this.#record('outcome', origin, model.name, id);
   }
 
-  metrics(origin: Origin, model: ModelName, carry: ModelCarry, idle: boolean): Output {
+  /** @param comparison of a challenger with the champion */
+  metrics(
+    origin: Origin,
+    model: ModelName,
+    carry: ModelCarry,
+    comparison: Comparison | undefined,
+    idle: boolean,
+  ): Output {
     const { scored, learned, cumulative, rolling, baselines } = carry.metrics();
     const json = this.#json;
     json.raw(FIELD.metrics);
@@ -213,22 +230,21 @@ export class ResultRecords {
     json.raw(FIELD.learned);
     json.number(learned);
     this.#fields({ cumulative, rolling, baselines, pending: carry.waiting });
+    if (comparison !== undefined) this.#fields({ comparison });
     if (idle) json.ascii(',"idle":true');
     this.#source(origin);
     return this.#record('metrics', origin, model.name, model.name);
   }
 
-  drift(
-    origin: Origin,
-    model: ModelName,
-    detector: string,
-    evidence: Readonly<Record<string, number>>,
-  ): Output {
+  drift(origin: Origin, model: ModelName, alarm: DriftAlarm): Output {
+    const { detector, signal, evidence } = alarm;
     this.#json.raw(FIELD.drift);
     this.#name(model.name);
-    this.#fields({ partition: this.#partition, detector, signal: 'error', evidence });
+    this.#fields({ partition: this.#partition, detector, signal, evidence });
     this.#source(origin);
-    return this.#record('drift', origin, model.name, model.name);
+    // Event ids must differ: several alarms may come at one record.
+    const suffix = detector === 'adwin' ? '' : `/${signal}`;
+    return this.#record('drift', origin, model.name + suffix, model.name);
   }
 
   alert(

@@ -16,6 +16,7 @@ import { ClassRules, DEFAULT_LABELS, type ClassOptions } from './classes.ts';
 import type { ModelFollower } from './follower.ts';
 import { newestModels } from './inspect.ts';
 import { ownBeside } from './own-beside.ts';
+import { actingChampion } from './promotion.ts';
 import { prepareTopics, requireOthers } from './replica-topics.ts';
 import { restoreSums } from './restore.ts';
 import { ResultRecords, type Output } from './result-records.ts';
@@ -286,6 +287,7 @@ class ScoreReplica {
       return { kind: 'refused', code, stage: 'fold', message };
     }
     const origin = results.origin(record, ts);
+    const champion = actingChampion(this.#state.promotion, names);
     const truth = label === undefined ? undefined : this.#classes.resolve(label);
     for (const running of chosen) {
       const { model, extractor } = running;
@@ -304,8 +306,14 @@ class ScoreReplica {
       const explanation = explained
         ? model.explain(features, this.#explain, this.#classes.declared, calibrator)
         : undefined;
+      const { name } = running;
+      const role = name === champion ? 'champion' : 'challenger';
       outputs.push(
-        results.prediction(origin, id, running, prediction, truth, model.learned, explanation),
+        results.prediction(origin, id, { name, role }, prediction, {
+          label: truth,
+          learned: model.learned,
+          explanation,
+        }),
       );
     }
     return undefined;

@@ -208,9 +208,14 @@ export class SnapshotTaker {
       const size = taught[partition] ?? 0;
       partitions.push({ position: size > 0 ? (position ?? null) : null, model, taught: size });
     }
+    // What lies below the place may be deleted: the snapshot then tells who is champion.
+    if (follower.promotions.next < (partitions[0]?.model ?? 0)) await follower.promotions.catchUp();
+    if (follower.promotions.next < (partitions[0]?.model ?? 0)) return undefined;
+    const { promotion } = state;
+    const told = promotion.at < 0 ? {} : { promotion };
     const models = capture.models.map(({ name, kind, extractor }) => ({ name, kind, extractor }));
     return {
-      header: { kind: 'sums', pipeline, models, partitions },
+      header: { kind: 'sums', pipeline, ...told, models, partitions },
       pieces: encodeSums(capture, CHUNK_BYTES),
     };
   }

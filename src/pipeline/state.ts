@@ -4,6 +4,7 @@
  *   own chunks ──commit──►  sums, positions, calibrators  ◄──follow── deltas of the other partitions
  */
 import { createHash } from 'node:crypto';
+import { compareTerms } from '../core/models/class-counts.ts';
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
 import type { Model, ModelSnapshot } from '../core/models/model.ts';
 import { MODEL_KINDS } from '../core/models/model-kinds.ts';
@@ -15,6 +16,7 @@ import type { Role, SumsHeader } from '../../topics/index.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { extractorsOf, type FeatureName } from './delta.ts';
 import { Extractors } from './extractors.ts';
+import { initialPromotion, type Promotion } from './promotion.ts';
 import { decodeSums, type SumsCapture } from './sums-snapshot.ts';
 
 /** One model of a pipeline. */
@@ -46,6 +48,8 @@ export class PipelineState {
   readonly models: readonly RunningModel[];
   /** By partition: next source offset to fold; undefined: never folded. */
   readonly positions: (number | undefined)[];
+  /** Who is champion by the newest promotion record that is known; each partition has its own until its next chunk. */
+  promotion: Promotion;
   /** By partition: size of all deltas up to the position since the pipeline's first, bytes; every process counts the same. */
   readonly taught: number[];
   /** Models that were taught by others and are not run here: they go into snapshots, so that nothing is lost. */
@@ -78,6 +82,7 @@ export class PipelineState {
     this.positions = Array.from({ length: options.partitions }, () => undefined);
     this.taught = this.positions.map(() => 0);
     this.#declared = options.declared;
+    this.promotion = initialPromotion(this.models[0]?.name ?? '');
   }
 
   indexOf(name: string): number | undefined {
@@ -156,11 +161,16 @@ export class PipelineState {
 
   /** A model as data to take elsewhere, with the calibrator that its answers come from. */
   exported(running: RunningModel): ModelSnapshot {
-    const snapshot = running.model.snapshot();
+    const { model, extractor } = running;
+    const snapshot = model.snapshot();
     const state = this.meanCalibrator(running)?.snapshot();
     if (state === undefined) return snapshot;
     const { weights, squares, bias } = state;
-    return { ...snapshot, calibrator: { weights, squares, bias } };
+    const names = [...extractor.names]
+      .filter(([id]) => model.frequency(id) > 0)
+      .map(([id, name]) => [extractor.term(id), name] as const)
+      .toSorted(([a], [b]) => compareTerms(a, b));
+    return { ...snapshot, names, calibrator: { weights, squares, bias } };
   }
 
   /** The sums of all models at one moment, to be written out while learning goes on. Nothing may be staged and not taken. */
@@ -197,6 +207,7 @@ export class PipelineState {
       model.apply(delta);
       for (const [partition, state] of calibrators) this.setCalibrator(name, partition, state);
     }
+    if (header.promotion !== undefined) this.promotion = header.promotion;
     for (const [partition, { position, taught }] of header.partitions.entries()) {
       this.positions[partition] = position ?? undefined;
       this.taught[partition] = taught;
@@ -257,7 +268,9 @@ const NO_PARTITION = -1;
  * The analyzer option of the kinds of River's among some models: `river/1;ngrams=1-2` is `river:ngrams=1-2`; `river` where there is
  * none.
  */
-export function analyzerOf(models: readonly { readonly kind: string; readonly extractor: string }[]): string {
+export function analyzerOf(
+  models: readonly { readonly kind: string; readonly extractor: string }[],
+): string {
   const extractor = models.find(({ kind }) => featureSourceOf(kind) === 'analyzer')?.extractor;
   if (extractor === undefined) return 'river';
   const [name = '', ...options] = extractor.split(';');

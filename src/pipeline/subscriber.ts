@@ -52,6 +52,21 @@ export type SubscriberEvent =
   | SnapshotEvent
   | OwnEvent
   | {
+      /** From this source offset on the partition's champion is another. */
+      readonly type: 'promoted';
+      readonly partition: number;
+      readonly position: number;
+      readonly champion: string;
+      /** Of the promotion record. */
+      readonly id: string | null;
+    }
+  | {
+      /** The champion is to be a model that this process does not run: its partitions keep the one that they have. Told once. */
+      readonly type: 'promotion_ignored';
+      readonly champion: string;
+      readonly id: string | null;
+    }
+  | {
       readonly type: 'restored';
       readonly partition: number;
       readonly position: number;
@@ -167,6 +182,8 @@ class Subscriber {
   readonly #stop = new AbortController();
   readonly #totals: Totals;
   readonly #now: () => number;
+  /** Id of the promotion that was last looked at for a model that is not run. */
+  #told: string | null = null;
 
   static async open(options: SubscriberOptions, totals: Totals): Promise<Subscriber> {
     const topics = topicNames(options.pipeline, options.topics);
@@ -289,6 +306,8 @@ class Subscriber {
       if (this.#stop.signal.aborted) return;
       try {
         await this.#restored.follower.catchUpOthers(this.#owned);
+        // The owner of partition 0 does not follow it, and its own deltas are most of what stands there.
+        if (this.#owned.has(0)) await this.#restored.follower.promotions.catchUp();
         if (round % MODEL_ROUNDS === 0) await this.#modelWatch.check();
       } catch (error) {
         if (!isValenceError(error) || error.recovery !== 'retry') throw error;
@@ -364,8 +383,10 @@ class Subscriber {
     // The view is frozen here: what others commit from now on waits for the next chunk.
     await this.#restored.follower.catchUpOthers(this.#owned);
     const from = this.#state.positions[partition] ?? 0;
+    this.#tellIgnored();
     const chunk = fold.stage(records, from, epoch);
     crashPoint('staged');
+    if (chunk.promotion !== undefined) crashPoint('switching');
     try {
       await owned.transact({ records: chunk.outputs, position: chunk.to });
     } catch (error) {
@@ -373,6 +394,7 @@ class Subscriber {
       throw this.#sizes.failed(partition, records.length, error);
     }
     crashPoint('committed');
+    if (chunk.promotion !== undefined) crashPoint('switched');
     fold.commit(chunk);
     this.#sizes.committed(partition);
     crashPoint('merged');
@@ -381,6 +403,10 @@ class Subscriber {
     this.#totals.predictions += predictions;
     this.#totals.outcomes += outcomes;
     this.#totals.deadLetters += deadLetters;
+    if (chunk.promotion !== undefined) {
+      const { champion, id } = chunk.promotion;
+      this.#options.onEvent?.({ type: 'promoted', partition, position: from, champion, id });
+    }
     this.#options.onEvent?.({
       type: 'chunk',
       partition,
@@ -396,6 +422,14 @@ class Subscriber {
     });
   }
 
+  #tellIgnored(): void {
+    const { id, champion } = this.#state.promotion;
+    if (id === this.#told) return;
+    this.#told = id;
+    if (this.#state.indexOf(champion) === undefined)
+      this.#options.onEvent?.({ type: 'promotion_ignored', champion, id });
+  }
+
   /** The partition as its last owner's last commit left it. */
   async #restore(owned: OwnedPartition): Promise<PartitionFold> {
     const { partition } = owned;
@@ -405,6 +439,8 @@ class Subscriber {
     const subject = { log: this.#log, topics: this.#topics, state: this.#state };
     await restorePartition({ ...subject, ...this.#restored }, fold, owned.fence);
     await this.#restored.follower.catchUpOthers(this.#owned);
+    // A promotion that was asked for while nobody was there holds from the first chunk on.
+    if (this.#owned.has(0)) await this.#restored.follower.promotions.catchUp();
     const position = await this.#guard.begin(owned, fold, this.#restored.follower);
     this.#end.pass(partition, position);
     const models = this.#state.models.length;

@@ -182,11 +182,7 @@ export function decodeSums(
 }
 
 /** @param ids of the terms in their order; undefined: hashed features, whose rows tell */
-function decodeModel(
-  reader: ByteReader,
-  unit: CountUnit,
-  ids: Int32Array | undefined,
-): ModelDelta {
+function decodeModel(reader: ByteReader, unit: CountUnit, ids: Int32Array | undefined): ModelDelta {
   const masses: number[] = [];
   const classes = Array.from({ length: reader.varint() }, () => {
     const label = reader.string();

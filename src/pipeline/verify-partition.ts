@@ -5,8 +5,9 @@
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { isBeginning, readDelta, type ReadDelta } from './delta-reader.ts';
-import { deltaDifference, sameBytes } from './difference.ts';
+import { deltaDifference, differenceOf, sameBytes } from './difference.ts';
 import type { StagedChunk } from './fold.ts';
+import { PromotionHistory } from './newest-promotion.ts';
 import { deadLettersOf, resultsOf } from './output-identity.ts';
 import type { Output } from './result-records.ts';
 import { TopicCursor } from './topic-cursor.ts';
@@ -72,6 +73,7 @@ export class PartitionVerifier {
   readonly #sourceStart: number;
   #points: RestorePoints | undefined;
   #view: View | undefined;
+  #promotions: PromotionHistory | undefined;
   #head: Head | undefined;
   /** A chunk was folded, so that no delta may begin a model any more. */
   #begun = false;
@@ -170,8 +172,8 @@ export class PartitionVerifier {
   async step(head: Head): Promise<Difference | undefined> {
     const { delta } = head;
     const view = (this.#view ??= this.#newView(specsOf(head.bytes)));
-    const wrongView = await this.#lookAround(view, head);
-    if (wrongView !== undefined) return wrongView;
+    const wrong = (await this.#lookAround(view, head)) ?? (await this.#appointed(view, head));
+    if (wrong !== undefined) return wrong;
     const difference =
       this.#isGiven(delta) || view.precedes(delta)
         ? await this.#trust(view, head)
@@ -262,6 +264,19 @@ export class PartitionVerifier {
     return undefined;
   }
 
+  /** A switch is to what the promotion records said, as long as they are there. */
+  async #appointed(view: View, head: Head): Promise<Difference | undefined> {
+    const { promotion } = head.delta;
+    if (promotion === undefined) return undefined;
+    const { log, fold } = this.#options;
+    const [first] = view.specs;
+    this.#promotions ??= await PromotionHistory.open(log, fold.topics, first?.name ?? '', 'oldest');
+    const expected = await this.#promotions.at(promotion.at);
+    if (expected === 'gone') return undefined;
+    const wrong = differenceOf(expected, promotion, 'promotion');
+    return wrong === undefined ? undefined : this.problem('differs', head, wrong);
+  }
+
   /** A delta that is no chunk, but begins a model; or one whose source records are deleted. */
   #isGiven({ from, to }: ReadDelta): boolean {
     return (!this.#begun && from === to) || from < this.#sourceStart;
@@ -287,10 +302,12 @@ export class PartitionVerifier {
     if (idle !== undefined) return idle;
     const records = await this.#records(delta.to);
     let fitting = view;
+    fitting.promote(delta);
     let chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
     const specs = sameBytes(deltaOf(chunk), bytes) ? view.specs : specsOf(bytes);
     if (!sameSpecs(view.specs, specs)) {
       fitting = await this.#reopen(specs, delta.seen);
+      fitting.promote(delta);
       chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
     }
     const wrong = deltaDifference(deltaOf(chunk), bytes);

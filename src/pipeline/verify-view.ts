@@ -80,6 +80,11 @@ export class View {
     return false;
   }
 
+  /** What the delta's owner knew of promotions, as far as it mattered: when it knew of one is told by nothing else. */
+  promote({ promotion }: ReadDelta): void {
+    this.state.promotion = promotion ?? this.fold.seat.promotion;
+  }
+
   /** Takes in a delta of the own partition as a new owner does. */
   accept(delta: ReadDelta): void {
     this.state.apply(delta);

@@ -115,7 +115,7 @@ test('what fails is one line with code and hint, and exit 1', async () => {
 });
 
 test('a bad configuration is all problems, and exit 2', async () => {
-  const { ended } = start('subscriber', [], { VALENCE_WINDOW: '1', VALENCE_MODEL: 'gtnb' });
+  const { ended } = start('subscriber', [], { VALENCE_WINDOW: '1', VALENCE_MODEL: 'gtbn' });
   const { code, stdout, stderr } = await ended;
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(
@@ -143,9 +143,9 @@ describe('start', () => {
   test('--once folds the built-in reviews on a fresh log each time and ends with the report', async () => {
     const first = await valence('start', '--once');
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(first.stdout).toContain('champion  749 scored · 750 learned');
-    expect(first.stdout).toMatch(/champion +74\.1 %/);
-    expect((await valence('start', '--once')).stdout).toContain('749 scored · 750 learned');
+    expect(first.stdout).toContain('champion  750 scored · 750 learned');
+    expect(first.stdout).toMatch(/champion +89\.5 %/);
+    expect((await valence('start', '--once')).stdout).toContain('750 scored · 750 learned');
   });
 
   test('--data publishes a file once', async () => {
@@ -159,9 +159,9 @@ describe('start', () => {
       'sentiment',
     ];
     const first = lines((await valence(...argv)).stdout).at(-1);
-    expect(first).toMatchObject({ type: 'report', title: 'champion', scored: 749 });
+    expect(first).toMatchObject({ type: 'report', title: 'champion', scored: 750 });
     const again = await valence(...argv);
     expect(again.stderr).toContain('yelp.csv was published before');
-    expect(lines(again.stdout).at(-1)).toMatchObject({ type: 'report', scored: 749 });
+    expect(lines(again.stdout).at(-1)).toMatchObject({ type: 'report', scored: 750 });
   });
 });

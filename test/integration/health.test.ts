@@ -124,10 +124,10 @@ describe('the health port', () => {
       'rolling.accuracy>=0.99',
     );
     const port = await monitor.port();
-    await monitor.until(/"scored":749/);
+    await monitor.until(/"scored":750/);
     expect((await ask(port, '/readyz')).status).toBe(200);
     const lines = (await ask(port, '/metrics')).body.split('\n');
-    expect(lines).toContain('valence_monitor_scored_records{model="champion"} 749');
+    expect(lines).toContain('valence_monitor_scored_records{model="champion"} 750');
     expect(lines).toContain(
       'valence_threshold_firing{model="champion",rule="rolling.accuracy>=0.99"} 1',
     );
@@ -159,7 +159,7 @@ describe('the health port', () => {
   test('does not keep a worker whose work is done', async () => {
     const { code, stdout } = await valence('start', '--once', '--health-port', '0').ended;
     expect(code).toBe(0);
-    expect(stdout).toContain('749 scored');
+    expect(stdout).toContain('750 scored');
   });
 
   test('answers while the log is still waited for', async () => {

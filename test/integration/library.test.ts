@@ -20,7 +20,7 @@ describe('the library', () => {
     for await (const { value } of log.subscribe(topics.results, { untilEnd: true })) {
       if (value.type === 'prediction') predictions.push(value.prediction);
     }
-    expect(predictions).toEqual([null, 'positive', 'positive']);
+    expect(predictions).toEqual(['positive', 'negative', 'positive']);
     await log.close();
   });
 

@@ -18,7 +18,7 @@ import { topicNames } from '../../topics/index.ts';
 export const PIPELINE = 'test';
 export const TOPICS = topicNames(PIPELINE);
 export const DECLARED = ['negative', 'positive'];
-export const CHAMPION: ModelSpec = { name: 'champion', kind: 'multinomial', role: 'champion' };
+export const CHAMPION: ModelSpec = { name: 'champion', kind: 'gtnb:bits=10', role: 'champion' };
 export const CHALLENGER: ModelSpec = { name: 'cnb', kind: 'complement', role: 'challenger' };
 
 export const FOLD = {
@@ -126,6 +126,7 @@ export const subscribe = (log: EventLog, options: Partial<SubscriberOptions> = {
   runSubscriber({
     log,
     pipeline: PIPELINE,
+    models: [CHAMPION],
     untilEnd: true,
     fold: { ...FOLD },
     ...options,

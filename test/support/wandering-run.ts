@@ -17,10 +17,16 @@ import {
   type Subject,
 } from '../../src/pipeline/snapshot-topic.ts';
 import { encodeSums } from '../../src/pipeline/sums-snapshot.ts';
+import { PromotionWatch } from '../../src/pipeline/promotion-watch.ts';
 import { PipelineState, type ModelSpec } from '../../src/pipeline/state.ts';
 import type { Commit, LogRecord } from '../../src/ports/event-log.ts';
 import { topicSpecs } from '../../src/ports/topic-specs.ts';
-import { topicNames, type SnapshotHeader } from '../../topics/index.ts';
+import {
+  PROMOTION_KEY,
+  topicNames,
+  type PromotionRecord,
+  type SnapshotHeader,
+} from '../../topics/index.ts';
 
 export const PIPELINE = 'test';
 export const TOPICS = topicNames(PIPELINE);
@@ -132,8 +138,25 @@ export async function publishAny(run: Run, count: number, from = 0): Promise<voi
   await run.log.append(TOPICS.source, anyValues(run.dice, count, from));
 }
 
+/** Appends a promotion of some model, or a rollback. */
+export async function promoteAny(run: Run): Promise<void> {
+  const { log, dice, owners } = run;
+  const names = owners[0]?.state.names ?? [];
+  const id = `p-${dice(1_000_000)}`;
+  const record: PromotionRecord =
+    dice(4) === 0
+      ? { type: 'rollback', model: null, id }
+      : { type: 'promote', model: names[dice(names.length)] ?? '', id };
+  await log.append(TOPICS.model, [
+    { partition: 0, key: PROMOTION_KEY, value: JSON.stringify(record) },
+  ]);
+}
+
 /** Folds everything that is there. */
-export async function foldAll(run: Run): Promise<void> {
+export async function foldAll(
+  run: Run,
+  options: { readonly promotions?: true } = {},
+): Promise<void> {
   const { dice, log, partitions } = run;
   const left = new Set(Array.from({ length: partitions }, (_, p) => p));
   while (left.size > 0) {
@@ -144,6 +167,8 @@ export async function foldAll(run: Run): Promise<void> {
     const { owner, epoch } = current;
     for (let q = 0; q < partitions; q++)
       if (q !== p && dice(3) === 0 && run.claims[q]?.owner !== owner) await owner.follow(q);
+    if (options.promotions === true && dice(3) === 0) await owner.promotions.catchUp();
+    if (options.promotions === true && dice(4) === 0) await promoteAny(run);
     const from = owner.state.positions[p] ?? 0;
     const { records } = await log.read(TOPICS.source, p, { from, maxRecords: 1 + dice(25) });
     const fold = owner.folds.get(p);
@@ -170,6 +195,8 @@ export async function foldAll(run: Run): Promise<void> {
 export class Owner {
   readonly state: PipelineState;
   readonly folds = new Map<number, PartitionFold>();
+  /** Learns of promotions when chance wants it. */
+  readonly promotions: PromotionWatch;
   readonly #log: MemoryEventLog;
   readonly #fold: FoldOptions;
 
@@ -188,13 +215,15 @@ export class Owner {
       analyzer: 'river',
       partitions,
     });
+    this.promotions = new PromotionWatch(log, TOPICS.model, this.state);
   }
 
   async follow(partition: number, fold?: PartitionFold): Promise<void> {
     const options = { from: 0, maxRecords: 1_000_000, maxBytes: 2 ** 40 };
     const { records } = await this.#log.read(TOPICS.model, partition, options);
-    for (const { value } of records) {
-      if (value === null) continue;
+    if (partition === 0) this.promotions.saw(0, records, records.length);
+    for (const { key, value } of records) {
+      if (key !== null || value === null) continue;
       const delta = readDelta(value);
       this.state.apply(delta);
       fold?.replay(delta);
@@ -292,11 +321,14 @@ export async function snapshotAll(
       ...headerRecords(TOPICS.snapshots, at, header as SnapshotHeader, []),
     ]);
   };
+  await owner.promotions.catchUp();
+  const { promotion } = owner.state;
   const capture = owner.state.capture();
   const models = capture.models.map(({ name, kind, extractor }) => ({ name, kind, extractor }));
   const size = 700;
   await put({ kind: 'sums' }, encodeSums(capture, size), {
     kind: 'sums',
+    ...(promotion.at < 0 ? {} : { promotion }),
     models,
     partitions: places,
   });

@@ -40,7 +40,7 @@ describe('the settings table', () => {
     expect(resolveConfig('subscribe', none).config).toMatchObject({
       log: 'sqlite:.valence/sentiment.db',
       pipeline: 'sentiment',
-      model: 'multinomial',
+      model: 'gtnb',
       metricsEvery: 100,
       window: 500,
       explain: 0,
@@ -169,7 +169,7 @@ describe('what is wrong', () => {
   test('is said all at once, each with where it stands and what was expected', () => {
     const { code, lines } = problemsOf(() =>
       resolveConfig('subscribe', {
-        flags: { window: '9', model: 'gtnb', challengers: ['champion=complement'] },
+        flags: { window: '9', model: 'gtbn', challengers: ['champion=complement'] },
         environment: { VALENCE_PENDING_TTL: 'soon', VALENCE_JSON: 'ja' },
         file: { path: 'v.json', content: { metricsEvry: 5 } },
       }),
@@ -181,7 +181,7 @@ describe('what is wrong', () => {
         "v.json: no setting is called 'metricsEvry'. Did you mean metrics-every?",
         "--window: expected an integer between 10 and 1000000, got '9'",
         "VALENCE_JSON: expected true or false, got 'ja'",
-        expect.stringMatching(/^--model: No model named 'gtnb'; there are: multinomial, /),
+        expect.stringMatching(/^--model: No model named 'gtbn'; there are: gtnb, multinomial, /),
         expect.stringMatching(/^--challenger: .*not 'champion'/),
         expect.stringMatching(/^VALENCE_PENDING_TTL: expected a duration .* got 'soon'$/),
       ]),

@@ -1,11 +1,13 @@
-/** `valence model show|top|explain|hash|export|import|rebuild`: what was learned, read from the model topic. */
+/** `valence model …`: what was learned, read from the model topic; promotion is in `promotion.ts`. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
-import type { Model } from '../../core/models/model.ts';
+import type { Logit, Model } from '../../core/models/model.ts';
 import { ValenceError } from '../../errors.ts';
 import { ClassRules } from '../../pipeline/classes.ts';
-import { importModel, loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
+import { importModel } from '../../pipeline/import-model.ts';
+import { loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
 import { rebuildModel } from '../../pipeline/rebuild.ts';
+import { actingChampion } from '../../pipeline/promotion.ts';
 import { unknownModel, type RunningModel } from '../../pipeline/state.ts';
 import { EXIT } from '../../worker.ts';
 import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
@@ -13,6 +15,7 @@ import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
 import { count, percent } from '../numbers.ts';
 import { classOptions, foldOptions, modelSpecs } from '../subscriber-options.ts';
+import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
 
 type Context = CommandContext<'model'>;
 
@@ -29,12 +32,17 @@ const show = command({
   examples: [['model show', 'what was learned so far']],
   run: (context) =>
     withModel(context, async ({ state, deltas }) => {
-      const models = state.models.map(({ name, role, model, extractor }) => {
+      const { promotion, names } = state;
+      const champion = actingChampion(promotion, names);
+      const models = state.models.map(({ name, model, extractor }) => {
+        const role = name === champion ? 'champion' : 'challenger';
+        const previous = name === promotion.previous;
         const { kind, learned, vocabulary } = model;
         const documents = documentsOf(model);
         return {
           model: name,
           role,
+          ...(previous ? { previous } : {}),
           kind,
           extractor: extractor.id,
           learned,
@@ -63,9 +71,9 @@ const show = command({
             { head: 'FEATURES', ...RIGHT },
             { head: 'CLASSES' },
           ],
-          models.map(({ model, role, kind, learned, vocabulary, classes }) => [
+          models.map(({ model, role, previous, kind, learned, vocabulary, classes }) => [
             model,
-            role,
+            previous === true ? `${role}, before: champion` : role,
             kind,
             count(learned),
             count(vocabulary),
@@ -132,7 +140,10 @@ const explain = command({
           .join(' · ')}`,
         ...table(
           [{ head: 'FEATURE' }, { head: 'WEIGHT', ...RIGHT }],
-          weights.map(({ feature, weight }) => [feature, weight.toFixed(3)]),
+          [
+            ...weights.map(({ feature, weight }) => [feature, weight.toFixed(3)]),
+            ...(logit === undefined ? [] : logitRows(logit)),
+          ],
           { colors: out.colors },
         ),
       ]);
@@ -192,10 +203,16 @@ const exportModel = command({
 
 const importCommand = command({
   name: 'import',
-  settings: 'model',
-  summary: 'start a pipeline that has learned nothing with the counts of an exported model',
+  settings: 'model import',
+  summary: 'start a pipeline that has learned nothing with an exported model',
+  details:
+    'Without --weight the model goes on as it was, with its calibrator. With it, gtnb takes that share of its counts, and learns from its ' +
+    'own stream how often each class occurs and how far words can be trusted: 0.1 to 0.2 for a related source of other texts.',
   arguments: [{ name: 'FILE', description: 'file that `model export` wrote' }],
-  examples: [['model import model.json --pipeline second', 'a new pipeline begins with it']],
+  examples: [
+    ['model import model.json --pipeline second', 'a new pipeline begins with it'],
+    ['model import books.json --pipeline films --weight 0.2', 'a start from related texts'],
+  ],
   run: ({ config, surroundings, out }, [path = '']) =>
     withLog(surroundings, config, async (log) => {
       const text = await readFile(path, 'utf8').catch((cause: unknown) => {
@@ -205,7 +222,8 @@ const importCommand = command({
       const topics = namesOf(config);
       await ensurePipeline(log, topics, 1);
       const { pipeline, modelName: name } = config;
-      await importModel({ log, pipeline, topics, name, snapshot });
+      const { labels: declared, weight } = config;
+      await importModel({ log, pipeline, topics, name, snapshot, declared, weight });
       const learned = snapshot.classes.reduce((sum, { documents }) => sum + documents, 0);
       out.note(`${count(learned)} documents imported as ${name} of ${pipeline}`);
     }),
@@ -260,7 +278,18 @@ const rebuild = command({
 export const modelCommands: CommandGroup = {
   name: 'model',
   summary: 'look into what was learned, keep it, start with it',
-  commands: [show, top, explain, hash, exportModel, importCommand, rebuild],
+  commands: [
+    show,
+    top,
+    explain,
+    hash,
+    exportModel,
+    importCommand,
+    rebuild,
+    compare,
+    promoteCommand,
+    rollbackCommand,
+  ],
 };
 
 async function withModel(
@@ -285,12 +314,25 @@ async function withChosen(
   });
 }
 
+/** What the features of an explanation add up to, and with what. */
+function logitRows({ rest, prior, bias, value, towards }: Logit): string[][] {
+  const row = (what: string, weight: number): string[] => [what, weight.toFixed(3)];
+  return [
+    ...(rest === 0 ? [] : [row('(other features)', rest)]),
+    row('(class sizes)', prior),
+    row('(correction of the class)', bias),
+    row(`= log-odds of ${oneLine(towards)}`, value),
+  ];
+}
+
 /** Documents of each class that was met, in the model's order. */
 function documentsOf(model: Model): readonly (readonly [label: string, documents: number])[] {
   const { classes } = model.sums();
   return model.classes.flatMap((label) => {
     const met = classes.find((of) => of.label === label);
-    return met?.firstSight === undefined && !met?.documents ? [] : [[label, met.documents] as const];
+    return met?.firstSight === undefined && !met?.documents
+      ? []
+      : [[label, met.documents] as const];
   });
 }
 

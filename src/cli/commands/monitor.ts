@@ -8,6 +8,7 @@ import { MergedMetrics, type ModelMetrics } from '../merged-metrics.ts';
 import { count, percent } from '../numbers.ts';
 import { reportLines } from '../report.ts';
 import { resultOf } from '../result-values.ts';
+import { CHAMPION } from '../view-state.ts';
 
 type Context = CommandContext<'monitor'>;
 
@@ -123,8 +124,10 @@ async function tell({ out }: Context, { rule, model, state, value }: Alert): Pro
 
 async function report({ out }: Context, metrics: ModelMetrics): Promise<void> {
   if (out.json) return out.values([{ type: 'metrics', ...metrics }]);
-  const { model, scored, learned, cumulative, baselines, pending, partitions } = metrics;
+  const { model, role, scored, learned, cumulative, baselines, pending, partitions } = metrics;
   const notes = [`${count(partitions)} ${partitions === 1 ? 'partition' : 'partitions'}`];
+  // After a promotion names no longer tell.
+  if ((model === CHAMPION) !== (role === 'champion')) notes.push(role);
   if (pending.waitingTexts > 0) notes.push(`${count(pending.waitingTexts)} wait for a label`);
   await out.lines([
     ...reportLines(

@@ -152,6 +152,12 @@ export function logEvent(logger: Logger, event: SubscriberEvent): void {
     case 'snapshot':
       logger.info(fields, 'snapshot written');
       break;
+    case 'promoted':
+      logger.info(fields, 'champion changed');
+      break;
+    case 'promotion_ignored':
+      logger.warn(fields, 'promoted model is not run here; run it with --challenger');
+      break;
     case 'warning':
       logger.warn(fields, 'something was refused; the work goes on');
       break;

@@ -94,6 +94,11 @@ export class PairedComparison {
     if (one !== undefined && other !== undefined) this.add(one, other);
   }
 
+  /** Begins anew: another champion. Not marked, so that a rollback takes it back. */
+  restart(): void {
+    this.#sums = NO_PAIRS;
+  }
+
   /** Remembers this state. */
   mark(): void {
     this.#marked = this.#sums;

@@ -8,7 +8,10 @@ import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-featur
  */
 
 /** Text to typed features, and their names. */
-export type TextAnalysis = Pick<HashedExtractor, 'id' | 'extract' | 'keep' | 'term' | 'name' | 'nameOf'>;
+export type TextAnalysis = Pick<
+  HashedExtractor,
+  'id' | 'extract' | 'keep' | 'term' | 'name' | 'nameOf'
+>;
 
 /** With the lexicon values of the ids. */
 export interface Analysis extends TextAnalysis {

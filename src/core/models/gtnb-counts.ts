@@ -18,7 +18,9 @@ import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
  * Columns of declared classes come first, in their order. Other classes get the next ones as they are met; they are in the answer
  * while they have a document, ordered by first sight, as in the River kinds.
  *
- * What is staged is a journal of documents, written in sequence; it is summed up by feature when it is taken.
+ * What is staged is a journal of documents, written in sequence; it is summed up by feature when it is taken. A delta that was taken
+ * is out of the sums for whoever looks; but its cells are changed back only when somebody does look. Mostly it is applied next, and
+ * then nothing has to be done: the rows of a chunk lie anywhere in a table that is larger than the caches.
  */
 
 const FIRST_ROWS = 1024;
@@ -35,7 +37,9 @@ export class GtnbCounts implements ClassColumns {
   rows: number;
   totals: Float64Array<ArrayBuffer>;
   masses: Float64Array<ArrayBuffer>;
-  vocabulary = 0;
+  #vocabulary = 0;
+  /** Taken, and still in the cells. */
+  #held: { readonly delta: ModelDelta; readonly columns: readonly number[] } | undefined;
   /** Grows with every change. */
   version = 0;
   readonly labels: string[] = [];
@@ -63,6 +67,20 @@ export class GtnbCounts implements ClassColumns {
     this.masses = new Float64Array(this.stride);
     this.#declared = declared;
     for (const label of declared) this.columnFor(label);
+  }
+
+  /** Features with a document. */
+  get vocabulary(): number {
+    this.settle();
+    return this.#vocabulary;
+  }
+
+  /** Takes out of the cells what was taken and not applied. To be called before `cells`, `totals` or `masses` are read. */
+  settle(): void {
+    if (this.#held === undefined) return;
+    const { delta, columns } = this.#held;
+    this.#held = undefined;
+    this.#addSums(delta, columns, -1);
   }
 
   /** Documents learned, net of unlearned ones. */
@@ -113,21 +131,25 @@ export class GtnbCounts implements ClassColumns {
 
   /** Count of a feature in a class, in units; 0 for an id without counts. */
   count(id: number, column: number): number {
+    this.settle();
     return id < this.rows ? (this.cells[id * this.stride + this.base + column] ?? 0) : 0;
   }
 
   /** Documents with a feature. */
   frequency(id: number): number {
+    this.settle();
     return id < this.rows ? this.#frequencyAt(id * this.stride) : 0;
   }
 
   learn(features: Features, label: string, sight: FirstSight, { amount, mass }: Addition): void {
+    this.settle();
     this.#classes.learn(NO_FEATURES, label, sight);
     this.#change(features, this.columnFor(label), amount, mass);
   }
 
   /** Takes a document out again; `amount` and `mass` as they were added. */
   unlearn(features: Features, label: string, { amount, mass }: Addition): void {
+    this.settle();
     this.#classes.unlearn(NO_FEATURES, label);
     this.#change(features, this.columnFor(label), -amount, -mass);
   }
@@ -138,6 +160,7 @@ export class GtnbCounts implements ClassColumns {
   }
 
   takeDelta(): ModelDelta {
+    this.settle();
     const { classes } = this.#classes.takeDelta();
     const journal = this.#journal ?? NO_FEATURES.ids;
     const columns = classes.map(({ label }) => this.columnFor(label));
@@ -154,26 +177,32 @@ export class GtnbCounts implements ClassColumns {
     }
     this.#journaled = 0;
     const delta = sums.toDelta(classes, masses, this.unit);
-    this.#addSums(delta, columns, -1);
+    this.#held = { delta, columns };
     return delta;
   }
 
   apply(delta: ModelDelta): void {
     const { classes } = delta;
+    const isHeld = this.#held?.delta === delta;
+    if (!isHeld) this.settle();
     this.#classes.apply({ classes, ids: NO_FEATURES.ids, counts: NO_FEATURES.values });
+    this.#held = undefined;
+    if (isHeld) return;
     const columns = classes.map(({ label }) => this.columnFor(label));
     this.#addSums(delta, columns, 1);
   }
 
   /** Copies what there is: 32 MB for four million ids of two classes. */
   sums(): ModelSums {
+    this.settle();
     return {
       classes: this.labels.map((label) => ({
         label,
         documents: this.documentsOf(label),
         firstSight: this.sightOf(label),
       })),
-      masses: this.unit === 1 ? undefined : this.labels.map((_, column) => this.masses[column] ?? 0),
+      masses:
+        this.unit === 1 ? undefined : this.labels.map((_, column) => this.masses[column] ?? 0),
       rows: this.rows,
       cells: this.cells.slice(),
       stride: this.stride,
@@ -193,7 +222,10 @@ export class GtnbCounts implements ClassColumns {
     if (this.#journal !== undefined) this.#write(this.#journal, features, column, amount, mass);
   }
 
-  /** As {@link #add} for each feature, of whole counts: this is the hot path. */
+  /**
+   * As {@link #add} for each feature, of whole counts: this is the hot path. Without a branch: whether a feature is new is as good as
+   * random.
+   */
   #changeWhole({ ids, length }: Features, column: number, amount: number): void {
     for (let at = 0; at < length; at++)
       if ((ids[at] ?? 0) >= this.rows) this.#reserveRows((ids[at] ?? 0) + 1);
@@ -201,16 +233,22 @@ export class GtnbCounts implements ClassColumns {
     let vocabulary = 0;
     for (let at = 0; at < length; at++) {
       const row = (ids[at] ?? 0) * stride;
-      const count = (cells[row + column] ?? 0) + amount;
-      cells[row + column] = count;
-      let others = -count;
-      for (let cell = row; cell < row + stride; cell++) others += cells[cell] ?? 0;
-      if (others !== 0) continue;
-      if (count === 0) vocabulary -= 1;
-      else if (count === amount) vocabulary += 1;
+      const before = cells[row + column] ?? 0;
+      const after = before + amount;
+      cells[row + column] = after;
+      const others = stride === 2 ? (cells[row + 1 - column] ?? 0) : this.#others(row, column);
+      vocabulary += isAny(others | after) - isAny(others | before);
     }
-    this.vocabulary += vocabulary;
+    this.#vocabulary += vocabulary;
     this.totals[column] = (this.totals[column] ?? 0) + amount * length;
+  }
+
+  /** Bits of the counts of a row in the other columns. */
+  #others(row: number, column: number): number {
+    const { cells, stride } = this;
+    let others = 0;
+    for (let cell = 0; cell < stride; cell++) if (cell !== column) others |= cells[row + cell] ?? 0;
+    return others;
   }
 
   #addSums(delta: ModelDelta, columns: readonly number[], sign: 1 | -1): void {
@@ -219,6 +257,11 @@ export class GtnbCounts implements ClassColumns {
       const column = columns[index] ?? 0;
       const mass = masses === undefined ? (classes[index]?.documents ?? 0) : (masses[index] ?? 0);
       this.masses[column] = (this.masses[column] ?? 0) + sign * mass;
+    }
+    this.version += 1;
+    if (this.base === 0) {
+      this.#addWhole(ids, counts, columns, sign);
+      return;
     }
     let at = 0;
     for (let row = 0; row < ids.length; row++) {
@@ -230,7 +273,38 @@ export class GtnbCounts implements ClassColumns {
         if (change !== 0) this.#add(id, columns[index] ?? 0, sign * change, 0);
       }
     }
-    this.version += 1;
+  }
+
+  /** As {@link #add} for each change, of whole counts: a chunk brings thousands, and its rows lie anywhere in the table. */
+  #addWhole(ids: Int32Array, counts: Float64Array, columns: readonly number[], sign: 1 | -1): void {
+    for (let row = 0; row < ids.length; row++)
+      if ((ids[row] ?? 0) >= this.rows) this.#reserveRows((ids[row] ?? 0) + 1);
+    const { cells, stride } = this;
+    const width = columns.length;
+    const sums = new Float64Array(width);
+    let vocabulary = 0;
+    for (let row = 0, at = 0; row < ids.length; row++) {
+      const first = (ids[row] ?? 0) * stride;
+      let before = 0;
+      for (let cell = first; cell < first + stride; cell++) before += cells[cell] ?? 0;
+      let after = before;
+      for (let index = 0; index < width; index++, at++) {
+        const change = counts[at] ?? 0;
+        if (change === 0) continue;
+        const cell = first + (columns[index] ?? 0);
+        cells[cell] = (cells[cell] ?? 0) + sign * change;
+        sums[index] = (sums[index] ?? 0) + change;
+        after += sign * change;
+      }
+      if (before === 0) {
+        if (after !== 0) vocabulary += 1;
+      } else if (after === 0) vocabulary -= 1;
+    }
+    this.#vocabulary += vocabulary;
+    for (let index = 0; index < width; index++) {
+      const column = columns[index] ?? 0;
+      this.totals[column] = (this.totals[column] ?? 0) + sign * (sums[index] ?? 0);
+    }
   }
 
   /** `amount` goes to n and T; `documents` to df where it is kept. No cell falls below 0: a partition unlearns what it learned. */
@@ -245,8 +319,8 @@ export class GtnbCounts implements ClassColumns {
     this.totals[column] = (this.totals[column] ?? 0) + amount;
     const after = before + (base === 1 ? documents : amount);
     if (before === 0) {
-      if (after !== 0) this.vocabulary += 1;
-    } else if (after === 0) this.vocabulary -= 1;
+      if (after !== 0) this.#vocabulary += 1;
+    } else if (after === 0) this.#vocabulary -= 1;
   }
 
   #frequencyAt(row: number): number {
@@ -307,6 +381,11 @@ export class GtnbCounts implements ClassColumns {
     this.#orderLabels = [...this.#declared, ...others];
     this.#order = this.#orderLabels.map((label) => this.columnFor(label));
   }
+}
+
+/** 1 if a bit is set, else 0. */
+function isAny(bits: number): number {
+  return (bits | -bits) >>> 31;
 }
 
 function longer(cells: Float64Array, length: number): Float64Array<ArrayBuffer> {

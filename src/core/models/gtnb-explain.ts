@@ -3,7 +3,7 @@ import type { Calibrator } from './calibrator.ts';
 import { compareTerms } from './class-counts.ts';
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type TypedFeatures } from '../text/gt-features.ts';
-import { GroupSums, POLARITY, PRIOR, SUBJECTIVITY } from './gtnb-groups.ts';
+import { GroupSums, PRIOR } from './gtnb-groups.ts';
 import type { Contribution, Explanation, Model } from './model.ts';
 
 /** Answers of GT-NB taken apart, and what its counts tell about the classes. */
@@ -35,8 +35,6 @@ export function explainAnswer(
   if (order.length < 2) return { features: [] };
   const asked = order.length === 2 ? 1 : best;
   const { weights, bias } = calibrator;
-  const part = (group: number): number =>
-    (weights[group] ?? 0) * contrast(sums.x, group * order.length, order.length, asked);
   const biases = Float64Array.from(order, (column) => bias[column] ?? 0);
   const scores = biases.map((start, position) => start + sums.tempered(position, weights));
   const contributions = contributionsOf(model, features, asked, name).toSorted(
@@ -46,18 +44,17 @@ export function explainAnswer(
   const logit = {
     towards: classes[asked] ?? '',
     value: contrast(scores, 0, order.length, asked),
-    parts: {
-      prior: part(PRIOR),
-      bias: contrast(biases, 0, order.length, asked),
-      polarity: part(POLARITY),
-      subjectivity: part(SUBJECTIVITY),
-    },
+    prior: (weights[PRIOR] ?? 0) * contrast(sums.x, PRIOR * order.length, order.length, asked),
+    bias: contrast(biases, 0, order.length, asked),
     rest: contributions.slice(listed).reduce((sum, { weight }) => sum + weight, 0),
   };
   return { features: contributions.slice(0, listed), logit };
 }
 
-/** A feature's part includes its group's weight and the square root of the number of features of its type. */
+/**
+ * A feature's part includes its group's weight and the square root of the number of features of its type; and, where it is in the
+ * lexicon, what that adds to the groups of polarity and subjectivity, which are sums over features too.
+ */
 function contributionsOf(
   { counts, sums, calibrator }: Explained,
   { ids, ends }: TypedFeatures,
@@ -65,6 +62,7 @@ function contributionsOf(
   name: NameAt,
 ): Contribution[] {
   const { order } = counts;
+  const { weights } = calibrator;
   const contributions: Contribution[] = [];
   let at = 0;
   for (let type = 0; type < TYPES; type++) {
@@ -76,7 +74,9 @@ function contributionsOf(
       const frequency = counts.frequency(id);
       if (frequency === 0 && value === 0) continue;
       const share = contrast(sums.share(id, value, order), 0, order.length, asked);
-      const weight = (calibrator.weights[GroupSums.of(type, frequency)] ?? 0) * root * share;
+      let weight = (weights[GroupSums.of(type, frequency)] ?? 0) * root * share;
+      if (value !== 0)
+        weight += contrast(sums.lexiconShare(value, ends[0] ?? 0, weights), 0, order.length, asked);
       if (weight !== 0) contributions.push({ feature: name(at), weight });
     }
   }

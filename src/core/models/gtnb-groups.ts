@@ -1,5 +1,6 @@
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
+import { FeatureRows } from './gtnb-rows.ts';
 import { LogTable } from './log-table.ts';
 
 /**
@@ -16,6 +17,8 @@ const RARE = 3;
 const COMMON = 10;
 const FREQUENT = 100;
 const BIN_COUNT = 4;
+/** Not the imported one: the compiler sees the values of a module's own constants, and looks up the others each time. */
+const TYPE_COUNT = TYPES;
 
 export const SUBJECTIVITY = TYPES * BIN_COUNT;
 export const POLARITY = SUBJECTIVITY + 1;
@@ -53,9 +56,11 @@ export class GroupSums {
   #logTotals = new Float64Array(0);
   #positive = 0;
   #negative = 0;
-  #firsts = new Uint32Array(256);
-  #seconds = new Uint32Array(256);
-  #frequencies = new Uint32Array(256);
+  readonly #rows = new FeatureRows();
+  /** [place x position]: sums of one type, see {@link placeOf}. */
+  #sums = new Float64Array(BIN_COUNT + 1);
+  /** By place: features of one type. */
+  readonly #members = new Int32Array(BIN_COUNT + 1);
 
   /**
    * @param declared number of declared classes: the lexicon speaks about the first and the last, and needs two
@@ -83,8 +88,12 @@ export class GroupSums {
   /** Makes `x` those of a document. */
   fill(features: TypedFeatures, order: readonly number[]): void {
     this.prepare(order);
-    if (order.length === 2) this.#gatherPair(features, order[0] ?? 0, order[1] ?? 0);
-    else this.#gather(features, order);
+    this.#rows.load(features, this.#counts, order, this.#lexicon);
+    this.#logs.reserve(this.#rows.bound);
+    if (order.length === 2) this.#gatherPair(features);
+    else this.#gather(features, order.length);
+    this.#addApart(features, order);
+    this.#temper(features.ends, order.length);
     this.#addLexicon(features.ends[0] ?? 0, order.length);
     this.#addPrior(order);
   }
@@ -93,11 +102,15 @@ export class GroupSums {
   prepare(order: readonly number[]): void {
     const { totals, vocabulary, unit } = this.#counts;
     const classes = order.length;
-    if (this.#shares.length === classes) this.x.fill(0);
-    else {
+    if (this.#shares.length === classes) {
+      // A loop: the engine's fill is a call out of the compiled code.
+      const { x } = this;
+      for (let cell = 0; cell < x.length; cell++) x[cell] = 0;
+    } else {
       this.x = new Float64Array(GROUPS * classes);
       this.#shares = new Float64Array(classes);
       this.#logTotals = new Float64Array(classes);
+      this.#sums = new Float64Array((BIN_COUNT + 1) * Math.max(1, classes));
     }
     const smoothing = this.#alpha * vocabulary + TINY * unit;
     for (let position = 0; position < classes; position++)
@@ -132,6 +145,23 @@ export class GroupSums {
     return shares;
   }
 
+  /**
+   * What the lexicon value of one feature adds to the score of each class, by itself: in the polarity and subjectivity groups, whose
+   * sums run over features.
+   *
+   * @param unigrams of the document
+   * @returns by position; overwritten by the next call
+   */
+  lexiconShare(value: number, unigrams: number, weights: Float64Array): Float64Array {
+    const shares = this.#shares.fill(0);
+    const told = (LEXICON_SCALE * value) / rootOf(unigrams);
+    const half = ((weights[POLARITY] ?? 0) * told) / 2;
+    shares[0] = -half;
+    shares[this.#lastPole] = half;
+    if (this.#isTernary) shares[1] = -(weights[SUBJECTIVITY] ?? 0) * Math.abs(told);
+    return shares;
+  }
+
   /** Sum of the weighted groups of a class. */
   tempered(position: number, weights: Float64Array): number {
     const { x } = this;
@@ -142,101 +172,113 @@ export class GroupSums {
     return sum;
   }
 
-  #gather({ ids, ends }: TypedFeatures, order: readonly number[]): void {
+  /** Sums of the features of each type by bin. */
+  #gather({ ends }: TypedFeatures, classes: number): void {
     const { x } = this;
-    const classes = order.length;
-    let at = 0;
-    for (let type = 0; type < TYPES; type++) {
-      const first = at;
-      const end = ends[type] ?? 0;
-      for (; at < end; at++) {
-        const id = ids[at] ?? 0;
-        const value = this.valueOf(id);
-        const frequency = this.#counts.frequency(id);
-        if (frequency === 0 && value === 0) continue;
-        const shares = this.share(id, value, order);
-        const to = GroupSums.of(type, frequency) * classes;
-        for (let position = 0; position < classes; position++)
-          x[to + position] = (x[to + position] ?? 0) + (shares[position] ?? 0);
-        if (value !== 0) this.#count(value);
-      }
-      if (end === first) continue;
-      const root = 1 / Math.sqrt(end - first);
-      const last = (type + 1) * BIN_COUNT * classes;
-      for (let cell = type * BIN_COUNT * classes; cell < last; cell++)
-        x[cell] = (x[cell] ?? 0) * root;
-    }
-  }
-
-  /** The same for two classes: one number a feature, for the second class; the first has its opposite. */
-  #gatherPair({ ids, ends }: TypedFeatures, first: number, second: number): void {
     const { base } = this.#counts;
-    const { x } = this;
-    this.#load(ids, ends[TYPES - 1] ?? 0, first, second);
-    const firsts = this.#firsts;
-    const seconds = this.#seconds;
-    const frequencies = this.#frequencies;
-    const lexicon = this.#lexicon;
-    const logs = this.#logs;
-    const { table } = logs;
-    const unknown = logs.of(0);
-    const offset = (this.#logTotals[0] ?? 0) - (this.#logTotals[1] ?? 0);
+    const { counts, frequencies } = this.#rows;
+    const { table } = this.#logs;
+    const sums = this.#sums;
+    const members = this.#members;
+    const logTotals = this.#logTotals;
     let at = 0;
-    for (let type = 0; type < TYPES; type++) {
-      const from = at;
+    for (let type = 0; type < TYPE_COUNT; type++) {
       const end = ends[type] ?? 0;
+      if (end === at) continue;
+      sums.fill(0);
+      members.fill(0);
       for (; at < end; at++) {
-        const id = ids[at] ?? 0;
-        const value = lexicon === undefined ? 0 : lexicon.of(id);
-        const countFirst = firsts[at] ?? 0;
-        const countSecond = seconds[at] ?? 0;
-        const frequency = base === 0 ? countFirst + countSecond : (frequencies[at] ?? 0);
-        let logFirst = unknown;
-        let logSecond = unknown;
-        if (value === 0) {
-          if (frequency === 0) continue;
-          logFirst = countFirst < table.length ? (table[countFirst] ?? 0) : logs.of(countFirst);
-          logSecond = countSecond < table.length ? (table[countSecond] ?? 0) : logs.of(countSecond);
-        } else {
-          logFirst = this.#logOf(countFirst, value, 0);
-          logSecond = this.#logOf(countSecond, value, 1);
-          this.#count(value);
-        }
-        const to = GroupSums.of(type, frequency) * 2 + 1;
-        x[to] = (x[to] ?? 0) + (logSecond - logFirst + offset) / 2;
+        const row = at * classes;
+        let frequency = 0;
+        if (base === 1) frequency = frequencies[at] ?? 0;
+        else for (let cell = row; cell < row + classes; cell++) frequency += counts[cell] ?? 0;
+        const place = placeOf(frequency);
+        members[place] = (members[place] ?? 0) + 1;
+        const to = place * classes;
+        for (let position = 0; position < classes; position++)
+          sums[to + position] =
+            (sums[to + position] ?? 0) + (table[counts[row + position] ?? 0] ?? 0);
       }
-      if (end === from) continue;
-      const root = 1 / Math.sqrt(end - from);
-      for (let group = type * BIN_COUNT; group < (type + 1) * BIN_COUNT; group++) {
-        const share = (x[group * 2 + 1] ?? 0) * root;
-        x[group * 2 + 1] = share;
-        x[group * 2] = -share;
+      for (let bin = 0; bin < BIN_COUNT; bin++) {
+        const from = (bin + 1) * classes;
+        const to = (type * BIN_COUNT + bin) * classes;
+        const features = members[bin + 1] ?? 0;
+        let mean = 0;
+        for (let position = 0; position < classes; position++) {
+          const share = (sums[from + position] ?? 0) - features * (logTotals[position] ?? 0);
+          x[to + position] = share;
+          mean += share / classes;
+        }
+        for (let position = 0; position < classes; position++)
+          x[to + position] = (x[to + position] ?? 0) - mean;
       }
     }
   }
 
   /**
-   * Counts of all features of a document. In a loop of their own, without a branch: rows lie all over the memory, and so many of them
-   * are under way at once.
+   * The same for two classes: one number a feature, for the second class; the first has its opposite. Without a branch: which bin a
+   * feature goes to is as good as random, and a wrong guess costs more than the sum.
    */
-  #load(ids: Int32Array, length: number, first: number, second: number): void {
-    if (length > this.#firsts.length) {
-      this.#firsts = new Uint32Array(length * 2);
-      this.#seconds = new Uint32Array(length * 2);
-      this.#frequencies = new Uint32Array(length * 2);
+  #gatherPair({ ends }: TypedFeatures): void {
+    const { x } = this;
+    const { base } = this.#counts;
+    const { counts, frequencies } = this.#rows;
+    const { table } = this.#logs;
+    const sums = this.#sums;
+    const offset = (this.#logTotals[0] ?? 0) - (this.#logTotals[1] ?? 0);
+    let at = 0;
+    for (let type = 0; type < TYPE_COUNT; type++) {
+      const end = ends[type] ?? 0;
+      if (end === at) continue;
+      for (let place = 0; place <= BIN_COUNT; place++) sums[place] = 0;
+      for (; at < end; at++) {
+        const first = counts[2 * at] ?? 0;
+        const second = counts[2 * at + 1] ?? 0;
+        const place = placeOf(base === 1 ? (frequencies[at] ?? 0) : first + second);
+        const ratio = (table[second] ?? 0) - (table[first] ?? 0) + offset;
+        sums[place] = (sums[place] ?? 0) + ratio;
+      }
+      for (let bin = 0; bin < BIN_COUNT; bin++) {
+        const share = (sums[bin + 1] ?? 0) / 2;
+        const to = (type * BIN_COUNT + bin) * 2;
+        x[to] = -share;
+        x[to + 1] = share;
+      }
     }
-    const { cells, stride, base } = this.#counts;
-    const firsts = this.#firsts;
-    const seconds = this.#seconds;
-    for (let at = 0; at < length; at++) {
-      const row = (ids[at] ?? 0) * stride + base;
-      // Beyond the table nothing is counted.
-      firsts[at] = cells[row + first] ?? 0;
-      seconds[at] = cells[row + second] ?? 0;
+  }
+
+  /** Adds the features that were set apart. */
+  #addApart({ ids, ends }: TypedFeatures, order: readonly number[]): void {
+    const { x } = this;
+    const { apart, apartLength } = this.#rows;
+    let type = 0;
+    for (let index = 0; index < apartLength; index++) {
+      const at = apart[index] ?? 0;
+      while (at >= (ends[type] ?? 0)) type += 1;
+      const id = ids[at] ?? 0;
+      const value = this.valueOf(id);
+      const shares = this.share(id, value, order);
+      const to = GroupSums.of(type, this.#counts.frequency(id)) * order.length;
+      for (let position = 0; position < order.length; position++)
+        x[to + position] = (x[to + position] ?? 0) + (shares[position] ?? 0);
+      if (value > 0) this.#positive += LEXICON_SCALE * value;
+      else this.#negative -= LEXICON_SCALE * value;
     }
-    if (base === 0) return;
-    const frequencies = this.#frequencies;
-    for (let at = 0; at < length; at++) frequencies[at] = cells[(ids[at] ?? 0) * stride] ?? 0;
+  }
+
+  /** Divides the sums of a type by the square root of its features. */
+  #temper(ends: Int32Array, classes: number): void {
+    const { x } = this;
+    let from = 0;
+    for (let type = 0; type < TYPE_COUNT; type++) {
+      const end = ends[type] ?? 0;
+      if (end === from) continue;
+      const root = 1 / Math.sqrt(end - from);
+      from = end;
+      const last = (type + 1) * BIN_COUNT * classes;
+      for (let cell = type * BIN_COUNT * classes; cell < last; cell++)
+        x[cell] = (x[cell] ?? 0) * root;
+    }
   }
 
   /** ln of a count with its smoothing and the lexicon's pseudo-count, which only the poles have. */
@@ -246,15 +288,10 @@ export class GroupSums {
     return Math.log(count + this.#alpha + Math.abs(value) * this.#counts.unit);
   }
 
-  #count(value: number): void {
-    if (value > 0) this.#positive += LEXICON_SCALE * value;
-    else this.#negative -= LEXICON_SCALE * value;
-  }
-
   #addLexicon(unigrams: number, classes: number): void {
     if (this.#positive + this.#negative <= 0) return;
     const { x } = this;
-    const root = Math.sqrt(Math.max(1, unigrams));
+    const root = rootOf(unigrams);
     const half = (this.#positive - this.#negative) / (2 * root);
     x[POLARITY * classes] = -half;
     x[POLARITY * classes + this.#lastPole] = half;
@@ -282,7 +319,22 @@ export class GroupSums {
   }
 }
 
+/** What the lexicon's sums are divided by. */
+function rootOf(unigrams: number): number {
+  return Math.sqrt(Math.max(1, unigrams));
+}
+
 function binOf(frequency: number): number {
   if (frequency < COMMON) return frequency < RARE ? 0 : 1;
   return frequency < FREQUENT ? 2 : 3;
+}
+
+/** Bin + 1, or 0 for a feature never seen, whose sum is left. The sign bit of each difference, in place of three branches. */
+function placeOf(frequency: number): number {
+  return (
+    (-frequency >>> 31) +
+    ((RARE - 1 - frequency) >>> 31) +
+    ((COMMON - 1 - frequency) >>> 31) +
+    ((FREQUENT - 1 - frequency) >>> 31)
+  );
 }

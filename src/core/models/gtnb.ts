@@ -115,6 +115,7 @@ export class Gtnb implements Model {
 
   /** Counts of this process, to look at. */
   get counts(): Pick<GtnbCounts, 'count' | 'frequency' | 'totals' | 'masses' | 'unit' | 'labels'> {
+    this.#counts.settle();
     return this.#counts;
   }
 
@@ -127,6 +128,7 @@ export class Gtnb implements Model {
 
   /** Changes neither counts nor calibrator. */
   predict(features: TypedFeatures, calibrator: Calibrator): Answer {
+    this.#counts.settle();
     const { order, classes } = this.#counts;
     const answer = this.#answer;
     if (answer.classes !== classes) {
@@ -134,7 +136,7 @@ export class Gtnb implements Model {
       answer.probabilities = new Float64Array(classes.length);
     }
     this.#score(features, calibrator, order);
-    answer.probabilities.set(this.#p);
+    for (let at = 0; at < this.#p.length; at++) answer.probabilities[at] = this.#p[at] ?? 0;
     answer.best = this.#best;
     return answer;
   }
@@ -157,12 +159,16 @@ export class Gtnb implements Model {
     if (weight === 0) return undefined;
     if (!this.#hasWeights && weight !== WHOLE)
       throw new RangeError('a record weight needs a model with weights');
+    this.#counts.settle();
     const column = this.#counts.columnFor(label);
     let { order } = this.#counts;
-    // A class met for the first time stands last, with nothing counted yet.
-    if (!order.includes(column)) order = [...order, column];
+    let truth = order.indexOf(column);
+    if (truth === -1) {
+      // A class met for the first time stands last, with nothing counted yet.
+      truth = order.length;
+      order = [...order, column];
+    }
     if (!this.#isScored(features, calibrator, order)) this.#score(features, calibrator, order);
-    const truth = order.indexOf(column);
     const addition = this.#additionOf(this.#p[truth] ?? 0, weight);
     calibrator.learn(this.#sums.x, this.#p, order, truth, weight / WHOLE);
     this.#counts.learn(features, label, sight, addition);
@@ -207,6 +213,7 @@ export class Gtnb implements Model {
     _order: readonly string[],
     calibrator: Calibrator,
   ): Explanation {
+    this.#counts.settle();
     const { order } = this.#counts;
     if (!this.#isScored(features, calibrator, order)) this.#score(features, calibrator, order);
     const model = { counts: this.#counts, sums: this.#sums, calibrator };
@@ -215,6 +222,7 @@ export class Gtnb implements Model {
 
   /** See {@link topFeatures}. */
   top(limit: number): ReturnType<Model['top']> {
+    this.#counts.settle();
     this.#countsVersion = -1; // what is at hand goes
     const model = { counts: this.#counts, sums: this.#sums };
     return topFeatures(model, limit, (id) => this.#extractor.nameOf(id));
@@ -222,6 +230,7 @@ export class Gtnb implements Model {
 
   snapshot(): ModelSnapshot {
     const counts = this.#counts;
+    counts.settle();
     const labels = counts.seen();
     const columns = labels.map((label) => counts.columnFor(label));
     const rows: { row: readonly [string, ...number[]]; documents: number }[] = [];
@@ -274,8 +283,10 @@ export class Gtnb implements Model {
       this.#order !== order
     )
       return false;
-    for (let type = 0; type < TYPES; type++) if (this.#ends[type] !== ends[type]) return false;
-    for (let at = 0; at < length; at++) if (this.#ids[at] !== ids[at]) return false;
+    for (let type = 0; type < ends.length; type++)
+      if (this.#ends[type] !== ends[type]) return false;
+    const scored = this.#ids;
+    for (let at = 0; at < length; at++) if (scored[at] !== ids[at]) return false;
     return true;
   }
 
@@ -295,8 +306,10 @@ export class Gtnb implements Model {
     this.#calibratorVersion = calibrator.version;
     this.#countsVersion = this.#counts.version;
     if (this.#ids.length < length) this.#ids = new Int32Array(length * 2);
-    for (let at = 0; at < length; at++) this.#ids[at] = ids[at] ?? 0;
-    this.#ends.set(ends);
+    // Loops: for so few cells the engine's own copy costs more.
+    const scored = this.#ids;
+    for (let at = 0; at < length; at++) scored[at] = ids[at] ?? 0;
+    for (let type = 0; type < ends.length; type++) this.#ends[type] = ends[type] ?? 0;
   }
 }
 

@@ -1,5 +1,3 @@
-import type { Answer } from './model.ts';
-
 /**
  * Which records people should label: those that teach most, at a bounded rate.
  *
@@ -32,6 +30,13 @@ export interface LabelWishState {
   readonly turn: number;
 }
 
+/** An answer, as far as it matters here. */
+export interface Asked {
+  readonly probabilities: ArrayLike<number>;
+  /** -1: none. */
+  readonly best: number;
+}
+
 export class LabelWish {
   readonly #rate: number;
   #saved = 1;
@@ -53,7 +58,7 @@ export class LabelWish {
   }
 
   /** Whether to wish for the label of a record that came without one. Ask once a record, in order. */
-  decide({ probabilities, best }: Pick<Answer, 'probabilities' | 'best'>): boolean {
+  decide({ probabilities, best }: Asked): boolean {
     const rate = this.#rate;
     if (rate === 0) return false;
     this.#turn += REGULAR * rate;
@@ -96,7 +101,7 @@ export class LabelWish {
  *
  * @param best index of the answer; -1 without one: 0
  */
-export function marginOf(probabilities: Float64Array, best: number): number {
+export function marginOf(probabilities: ArrayLike<number>, best: number): number {
   if (best < 0) return 0;
   let next = 0;
   for (let at = 0; at < probabilities.length; at++)

@@ -1,8 +1,8 @@
 /** ln(count + alpha) from a table: most counts are small integers, and a logarithm costs ten times a look-up. */
 
 const FIRST_LENGTH = 256;
-/** 512 KB: counts above are rare words of their class's most frequent hundred. */
-const LONGEST = 65_536;
+/** A power of two. 512 KB: counts above are words of their class's most frequent hundred. */
+export const LONGEST_TABLE = 65_536;
 
 export class LogTable {
   readonly #alpha: number;
@@ -21,16 +21,26 @@ export class LogTable {
     return this.#compute(count);
   }
 
+  /**
+   * Makes the table long enough to be read at `count`.
+   *
+   * @param count an integer from 0 to LONGEST_TABLE - 1
+   */
+  reserve(count: number): void {
+    let { length } = this.table;
+    if (count < length) return;
+    while (length <= count) length *= 2;
+    this.table = logarithms(this.#alpha, length);
+  }
+
   #compute(count: number): number {
-    if (Number.isInteger(count) && count >= this.table.length && count < LONGEST) {
-      let { length } = this.table;
-      while (length <= count) length *= 2;
-      this.table = logarithms(this.#alpha, length);
-    }
+    if (Number.isInteger(count) && count >= 0 && count < LONGEST_TABLE) this.reserve(count);
     return Math.log(count + this.#alpha);
   }
 }
 
 function logarithms(alpha: number, length: number): Float64Array {
-  return Float64Array.from({ length }, (_, count) => Math.log(count + alpha));
+  const table = new Float64Array(length);
+  for (let count = 0; count < length; count++) table[count] = Math.log(count + alpha);
+  return table;
 }

@@ -53,16 +53,16 @@ export interface ModelDelta {
   readonly frequencies?: Float64Array | undefined;
 }
 
-/** Parts of a logit that no single feature holds. */
-export type LogitPart = 'prior' | 'bias' | 'polarity' | 'subjectivity';
-
-/** An answer as log-odds in nats, with what it is made of: value = parts + features + rest, within 1e-9. */
+/** An answer as log-odds in nats, with what it is made of: value = prior + bias + features + rest, within 1e-9. */
 export interface Logit {
   /** Class that positive numbers speak for: the second of two, of more the answer. */
   readonly towards: string;
   /** Log-odds of that class against the other one, or against the mean of the others. */
   readonly value: number;
-  readonly parts: Readonly<Record<LogitPart, number>>;
+  /** Part of the class sizes. */
+  readonly prior: number;
+  /** Part of the calibrator's bias of each class. */
+  readonly bias: number;
   /** Sum over the features that are not listed. */
   readonly rest: number;
 }
@@ -183,6 +183,8 @@ export interface ModelSnapshot {
   readonly masses?: readonly number[] | undefined;
   /** There too: documents with each feature. */
   readonly frequencies?: readonly number[] | undefined;
+  /** Of an exported model: names of hashed features. */
+  readonly names?: readonly (readonly [term: string, name: string])[] | undefined;
   /** Of an exported model: the calibrator that its answers came from. No part of the sums. */
   readonly calibrator?: CalibratorValues | undefined;
 }

@@ -65,8 +65,14 @@ const KINDS: ReadonlyMap<string, KindEntry> = new Map([
       return new Bernoulli(kind.canonical, extractor, kind.alpha, inOrderUpTo);
     }),
   ],
-  ['majority', { features: 'none', create: (_kind, _extractor, declared) => new Majority(declared) }],
-  ['no-change', { features: 'none', create: (_kind, _extractor, declared) => new NoChange(declared) }],
+  [
+    'majority',
+    { features: 'none', create: (_kind, _extractor, declared) => new Majority(declared) },
+  ],
+  [
+    'no-change',
+    { features: 'none', create: (_kind, _extractor, declared) => new NoChange(declared) },
+  ],
 ]);
 
 /** @throws {ValenceError} CONFIG_INVALID: see {@link parseModelKind} */

@@ -91,13 +91,11 @@ export function modelHash(model: Model): string {
   ]);
   hash.update(`${JSON.stringify([kind, extractor, head])}\n`);
   for (let first = 0; first < features.length; first += LINES_AT_ONCE) {
-    const lines = features
-      .slice(first, first + LINES_AT_ONCE)
-      .map((row, at) => {
-        const counts = columns.map(({ index }) => row[index + 1]);
-        const documents = frequencies === undefined ? [] : [frequencies[first + at]];
-        return `${JSON.stringify([row[0], ...counts, ...documents])}\n`;
-      });
+    const lines = features.slice(first, first + LINES_AT_ONCE).map((row, at) => {
+      const counts = columns.map(({ index }) => row[index + 1]);
+      const documents = frequencies === undefined ? [] : [frequencies[first + at]];
+      return `${JSON.stringify([row[0], ...counts, ...documents])}\n`;
+    });
     hash.update(lines.join(''));
   }
   return hash.digest('hex');
@@ -108,7 +106,7 @@ function readSnapshot(value: unknown): ModelSnapshot {
     value,
     'snapshot',
     ['format', 'version', 'kind', 'extractor', 'classes', 'features'],
-    ['masses', 'frequencies', 'calibrator'],
+    ['masses', 'frequencies', 'calibrator', 'names'],
   );
   if (format !== 'valence-model') throw corrupt('snapshot.format', "'valence-model'");
   if (version !== 1) throw corrupt('snapshot.version', '1');
@@ -131,7 +129,10 @@ function readSnapshot(value: unknown): ModelSnapshot {
     classes: read,
     features: rows,
     ...readParts(others, read.length, rows.length),
-    ...(others['calibrator'] === undefined ? {} : { calibrator: readCalibrator(others['calibrator']) }),
+    ...(others['names'] === undefined ? {} : { names: readNames(others['names']) }),
+    ...(others['calibrator'] === undefined
+      ? {}
+      : { calibrator: readCalibrator(others['calibrator']) }),
   };
 }
 
@@ -150,6 +151,15 @@ function readParts(
   if (read.frequencies.length !== features)
     throw corrupt('snapshot.frequencies', 'a number for each feature');
   return read;
+}
+
+function readNames(value: unknown): NonNullable<ModelSnapshot['names']> {
+  const where = 'snapshot.names';
+  return array(value, where).map((pair) => {
+    const [term, name, ...more] = array(pair, where);
+    if (more.length > 0) throw corrupt(where, 'pairs of a feature and its name');
+    return [string(term, where), string(name, where)] as const;
+  });
 }
 
 function readCalibrator(value: unknown): NonNullable<ModelSnapshot['calibrator']> {

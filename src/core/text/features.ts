@@ -46,7 +46,9 @@ export function keepFeatures({ length, ids, values, ends }: Features): KeptFeatu
   let ones = true;
   if (ends !== undefined) {
     for (let i = 0; i < length; i++) keptIds[i] = ids[i] ?? 0;
-    return { ids: keptIds, values: undefined, ends: [...ends] };
+    const keptEnds = new Array<number>(TYPES);
+    for (let type = 0; type < TYPES; type++) keptEnds[type] = ends[type] ?? 0;
+    return { ids: keptIds, values: undefined, ends: keptEnds };
   }
   for (let i = 0; i < length; i++) {
     keptIds[i] = ids[i] ?? 0;
@@ -75,7 +77,7 @@ export class FeatureBuffer implements Features {
     this.length = length;
     if (kept.ends !== undefined) {
       for (let i = 0; i < length; i++) this.ids[i] = kept.ids[i] ?? 0;
-      this.#ends.set(kept.ends);
+      for (let type = 0; type < TYPES; type++) this.#ends[type] = kept.ends[type] ?? 0;
       this.ends = this.#ends;
       return this;
     }

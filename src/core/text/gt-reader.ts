@@ -1,9 +1,9 @@
 import { EmoticonMatcher } from './gt-emoticon.ts';
-import { extendChain, mixUnit } from './gt-hash.ts';
 import type { GtSlots } from './gt-slots.ts';
 import * as table from './gt-tables.ts';
 import { URL_TOKEN, USER_TOKEN, type GtVersion } from './gt-tokenizer.ts';
 import { GtUnits, NORMALISED } from './gt-units.ts';
+import { takePlainWords } from './gt-words.ts';
 import { toUnits } from './term-spans.ts';
 
 /**
@@ -34,7 +34,8 @@ const WIDE_QUESTION = 0xff1f;
 const SYMBOLS = table.symbolStarts();
 
 // Constants of this module rather than imported ones: the compiler sees their values, a tenth of the time of a scan.
-const { cells: CELLS, starts: STARTS } = table.gtTables();
+const CELLS = table.CELLS;
+const STARTS = table.STARTS;
 const { IS_JOINT, IS_LETTER_OR_NUMBER, IS_RARE, IS_TAG, IS_WORD, LOWER_SHIFT } = table;
 const { SECONDS, SKIP, START_TEARS_OR_WORD } = table;
 
@@ -66,7 +67,11 @@ export class GtReader {
     this.#emoticons.reset();
     const { cells, end } = this.#units;
     let at = 1;
-    while (at < end) {
+    const slots = this.#slots;
+    const elongated = this.#elongated;
+    for (;;) {
+      if (slots.reach === 0) at = takePlainWords(slots, cells, at, end, elongated);
+      if (at >= end) return READ;
       const start = STARTS[cells[at] ?? 0] ?? 0;
       if (start === SKIP) at += 1;
       // Most words that begin as something else may: their second unit tells.
@@ -78,7 +83,6 @@ export class GtReader {
       else at = this.#other(at, start);
       if (at < 0) return at;
     }
-    return READ;
   }
 
   /** Takes what begins at `at`, by its class. @returns where it ends, or a negative outcome */
@@ -116,7 +120,7 @@ export class GtReader {
     const elongated = this.#elongated;
     const start = slots.begin();
     const to = slots.units;
-    let { used, chain, pair } = slots;
+    let used = start;
     let at = from;
     let unit = units[at] ?? 0;
     let cell = CELLS[unit] ?? 0;
@@ -130,12 +134,7 @@ export class GtReader {
       do {
         const folded = cell >>> LOWER_SHIFT;
         seen |= cell;
-        if (folded !== last || folded !== before || (cell & elongated) === 0) {
-          const mix = mixUnit(folded);
-          chain = extendChain(chain, mix);
-          pair = extendChain(pair, mix);
-          to[used++] = folded;
-        }
+        if (folded !== last || folded !== before || (cell & elongated) === 0) to[used++] = folded;
         before = last;
         last = folded;
         at += 1;
@@ -149,7 +148,7 @@ export class GtReader {
       slots.cancel(start);
       return this.#rareWord(from, at, seen);
     }
-    slots.closeWord(start, used, chain, pair, hasApostrophe);
+    slots.closeWord(start, used, hasApostrophe);
     return at;
   }
 

@@ -12,6 +12,11 @@ import { SPACE, toUnits } from './term-spans.ts';
  *   pair    hash of the slot before, a space and the slot so far
  */
 
+// Constants of this module rather than imported ones: the compiler sees what they are, and looks up the others at each use.
+const mix = mixUnit;
+const extend = extendChain;
+const finish = finishChain;
+
 const MARK = toUnits(NEGATED);
 const MARK_MIXED = Int32Array.from(MARK, (unit) => mixUnit(unit));
 const MARKED_SEED = chainOf(NEGATED);
@@ -38,13 +43,13 @@ export class GtSlots {
   pair = 0;
   readonly #negation: number;
   /** Tokens that a negator still marks. */
-  #reach = 0;
+  reach = 0;
   /** `joins` of the next slot. */
-  #joined = 0;
+  joined = 0;
   /** Where the last slot begins. */
-  #start = 0;
+  lastStart = 0;
   /** Chain of the last slot and a space. */
-  #previous = 0;
+  previous = 0;
 
   /** @param negation tokens that a negator marks */
   constructor(negation: number) {
@@ -55,8 +60,8 @@ export class GtSlots {
   reset(length: number): void {
     this.used = 0;
     this.count = 0;
-    this.#reach = 0;
-    this.#joined = 0;
+    this.reach = 0;
+    this.joined = 0;
     const units = (length + 1) * GROWTH;
     if (units > this.units.length) this.units = new Uint16Array(units * 2);
     if (length <= this.starts.length) return;
@@ -69,33 +74,33 @@ export class GtSlots {
 
   /** A break between two clauses. */
   break(): void {
-    this.#reach = 0;
-    this.#joined = 0;
+    this.reach = 0;
+    this.joined = 0;
   }
 
   /** Ends the reach of a negator. */
   endReach(): void {
-    this.#reach = 0;
+    this.reach = 0;
   }
 
   /** Begins a token, with its mark if it is in the reach of a negator. @returns where its first unit goes */
   begin(): number {
     this.chain = GT_HASH_SEED;
-    this.pair = this.#previous;
-    if (this.#reach > 0) this.#mark();
+    this.pair = this.previous;
+    if (this.reach > 0) this.#mark();
     return this.used;
   }
 
   /** Takes back the token begun at `start`. */
   cancel(start: number): void {
-    this.used = this.#reach > 0 ? start - MARK.length : start;
+    this.used = this.reach > 0 ? start - MARK.length : start;
   }
 
   /** Appends a unit to the token. */
   push(unit: number): void {
-    const mixed = mixUnit(unit);
-    this.chain = extendChain(this.chain, mixed);
-    this.pair = extendChain(this.pair, mixed);
+    const mixed = mix(unit);
+    this.chain = extend(this.chain, mixed);
+    this.pair = extend(this.pair, mixed);
     this.units[this.used++] = unit;
   }
 
@@ -108,42 +113,46 @@ export class GtSlots {
 
   /** Ends a token that cannot be a negator. */
   close(start: number): void {
-    const isMarked = this.#reach > 0;
+    const isMarked = this.reach > 0;
     const first = isMarked ? start - MARK.length : start;
-    if (isMarked) this.#reach -= 1;
+    if (isMarked) this.reach -= 1;
     const { used, chain } = this;
-    this.#append(first, used, chain, this.pair, finishChain(chain, used - first));
+    this.#append(first, used, chain, this.pair, finish(chain, used - first));
   }
 
-  /** Ends a token that may be a negator and whose units and chains are given: the fields are not up to date. */
-  closeWord(
-    start: number,
-    used: number,
-    chain: number,
-    pair: number,
-    hasApostrophe: boolean,
-  ): void {
-    const reach = this.#reach;
+  /**
+   * Ends a token that may be a negator and whose units were written from `start` to `used`. They are hashed here, in a loop of their
+   * own: with the loop that reads them it would be more than the processor has registers for.
+   */
+  closeWord(start: number, used: number, hasApostrophe: boolean): void {
+    const { units } = this;
+    let { chain, pair } = this;
+    for (let at = start; at < used; at++) {
+      const mixed = mix(units[at] ?? 0);
+      chain = extend(chain, mixed);
+      pair = extend(pair, mixed);
+    }
+    const reach = this.reach;
     const first = reach > 0 ? start - MARK.length : start;
-    const hash = finishChain(chain, used - first);
+    const hash = finish(chain, used - first);
     if (
       this.#negation > 0 &&
       mayBeNegator(hash, hasApostrophe) &&
       isNegatorSlice(this.units, start, used, hash, hasApostrophe)
     ) {
-      this.#reach = this.#negation;
+      this.reach = this.#negation;
       if (reach > 0) this.#appendUnmarked(start, used);
       else this.#append(first, used, chain, pair, hash);
       return;
     }
-    if (reach > 0) this.#reach = reach - 1;
+    if (reach > 0) this.reach = reach - 1;
     this.#append(first, used, chain, pair, hash);
   }
 
   /** Chain of the units from `start` to `end`. */
   chainOf(start: number, end: number): number {
     let chain = GT_HASH_SEED;
-    for (let at = start; at < end; at++) chain = extendChain(chain, mixUnit(this.units[at] ?? 0));
+    for (let at = start; at < end; at++) chain = extend(chain, mix(this.units[at] ?? 0));
     return chain;
   }
 
@@ -152,7 +161,7 @@ export class GtSlots {
     this.chain = MARKED_SEED;
     for (let at = 0; at < MARK.length; at++) {
       this.units[this.used++] = MARK[at] ?? 0;
-      this.pair = extendChain(this.pair, MARK_MIXED[at] ?? 0);
+      this.pair = extend(this.pair, MARK_MIXED[at] ?? 0);
     }
   }
 
@@ -161,25 +170,25 @@ export class GtSlots {
     const first = start - MARK.length;
     this.used = first;
     this.chain = GT_HASH_SEED;
-    this.pair = this.#previous;
+    this.pair = this.previous;
     for (let at = start; at < end; at++) this.push(this.units[at] ?? 0);
     const { used, chain } = this;
-    this.#append(first, used, chain, this.pair, finishChain(chain, used - first));
+    this.#append(first, used, chain, this.pair, finish(chain, used - first));
   }
 
   #append(start: number, end: number, chain: number, pair: number, hash: number): void {
     const slot = this.count;
-    const joined = this.#joined;
+    const joined = this.joined;
     this.starts[slot] = start;
     this.ends[slot] = end;
     this.joins[slot] = joined;
     this.unigrams[slot] = hash;
-    this.bigrams[slot] = finishChain(pair, end - this.#start);
+    this.bigrams[slot] = finish(pair, end - this.lastStart);
     this.units[end] = SPACE;
     this.used = end + 1;
     this.count = slot + 1;
-    this.#start = start;
-    this.#joined = joined === 0 ? 1 : 2;
-    this.#previous = extendChain(chain, SPACE_MIXED);
+    this.lastStart = start;
+    this.joined = joined === 0 ? 1 : 2;
+    this.previous = extend(chain, SPACE_MIXED);
   }
 }

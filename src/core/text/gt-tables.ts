@@ -76,13 +76,6 @@ export const SECONDS = Int32Array.of(
   IS_TEAR,
 );
 
-export interface GtTables {
-  /** Classes of each code unit, and above them its lower case (`’` as `'`; itself if odd): one look-up for both. */
-  readonly cells: Int32Array;
-  /** What each code unit begins. */
-  readonly starts: Uint8Array;
-}
-
 const UNITS = 0x10000;
 const SURROGATES_FIRST = 0xd800;
 const SURROGATES_END = 0xe000;
@@ -94,12 +87,10 @@ export const SYMBOLS_COUNT = 0xb00;
 /** Every code unit at its place, with zeros for the surrogates. */
 const BASIC_PLANE = basicPlane();
 
-/** The tables, which both versions share. */
-export function gtTables(): GtTables {
-  const lower = lowerCase();
-  const cells = classesOf().map((classes, unit) => ((lower[unit] ?? 0) << LOWER_SHIFT) | classes);
-  return { cells, starts: startsOf() };
-}
+/** Classes of each code unit, and above them its lower case (`’` as `'`; itself if odd): one look-up for both. */
+export const CELLS = cellsOf();
+/** What each code unit begins. */
+export const STARTS = startsOf();
 
 /** What each symbol of U+1F000 to U+1FAFF begins: START_PICTOGRAPH, SKIP, or START_WORD where only the expressions know. */
 export function symbolStarts(): Uint8Array {
@@ -130,6 +121,11 @@ function lowerCase(): Uint16Array {
   });
   lower['’'.charCodeAt(0)] = "'".charCodeAt(0);
   return lower;
+}
+
+function cellsOf(): Int32Array {
+  const lower = lowerCase();
+  return classesOf().map((classes, unit) => ((lower[unit] ?? 0) << LOWER_SHIFT) | classes);
 }
 
 function classesOf(): Int32Array {

@@ -50,9 +50,14 @@ export function* lexiconFeatures(
   }
 }
 
+/** 16 KB; with 6,696 features one id in twenty passes by chance. */
+const FILTER_BITS = 2 ** 17;
+
 /** Values by hashed feature id; those of features that share an id add up. An open table: most ids are not in it. */
 export class HashedLexicon {
   readonly #mask: number;
+  /** A bit for each low part of an id: one look, in the nearest cache, ends the search for nearly all ids. */
+  readonly #filter = new Uint8Array(FILTER_BITS / 8);
   /** -1: free. */
   readonly #ids: Int32Array;
   readonly #values: Float64Array;
@@ -71,14 +76,20 @@ export class HashedLexicon {
       const id = gtHash(feature) & (2 ** bits - 1);
       const slot = this.#slotOf(id);
       this.#ids[slot] = id;
+      const cell = (id & (FILTER_BITS - 1)) >>> 3;
+      this.#filter[cell] = (this.#filter[cell] ?? 0) | (1 << (id & 7));
       this.#values[slot] = (this.#values[slot] ?? 0) + value;
     }
   }
 
   /** Value of an id; 0 for most. */
   of(id: number): number {
+    const bits = this.#filter[(id & (FILTER_BITS - 1)) >>> 3] ?? 0;
+    return (bits & (1 << (id & 7))) === 0 ? 0 : this.#find(id);
+  }
+
+  #find(id: number): number {
     const ids = this.#ids;
-    // Nearly every id ends at its first, free slot: the values, another part of the memory, are not touched.
     for (let slot = id & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const found = ids[slot];
       if (found === -1) return 0;

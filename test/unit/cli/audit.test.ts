@@ -65,6 +65,19 @@ describe('verify', () => {
     );
   });
 
+  test('makes the names of hashed features again, of each chunk what it could know', async () => {
+    await taught();
+    for (const round of ['second', 'third']) {
+      const again = REVIEWS.map((review) => ({ ...review, id: `${round}-${review.id}` }));
+      await cli.run(['publish', '-'], { stdin: ndjson(again) });
+      await cli.run(['subscribe', '--until-end']);
+    }
+    const { stdout } = await cli.run(['model', 'top']);
+    // It is in one text of each chunk: two have taught it when the third gives its name.
+    expect(stdout).toContain('"feature":"good wine"');
+    expect(await cli.run(['verify'])).toMatchObject({ code: 0, values: [{ deltas: 3 }] });
+  });
+
   test('names the first difference and exits with 1; the settings are those of the subscriber', async () => {
     await taught();
     const { code, values, stderr } = await cli.run(['verify', '--explain', '2']);
@@ -75,7 +88,7 @@ describe('verify', () => {
     expect(stderr).toContain('other settings');
     const { code: again, stdout } = await cli.run(['verify', '--explain', '2'], { isTTY: true });
     expect(again).toBe(1);
-    expect(stdout).toContain('sentiment.results/0@1, source offset 1: differs: ');
+    expect(stdout).toContain('sentiment.results/0@0, source offset 0: differs: ');
   });
 
   test('before anything was learned exits with 2', async () => {

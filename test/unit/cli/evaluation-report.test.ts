@@ -78,7 +78,7 @@ describe('several models', () => {
 
   test('one model has no such table', async () => {
     const { stdout } = await cli.run(['evaluate', yelp, '--label', 'sentiment'], { isTTY: true });
-    expect(stdout).toContain('multinomial');
+    expect(stdout).toContain('gtnb');
     expect(stdout).not.toContain('side by side');
   });
 

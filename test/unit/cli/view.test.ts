@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { widthOf } from '../../../src/cli/display.ts';
-import { predictionText, progressText, renderView, sparkline } from '../../../src/cli/live-view.ts';
+import {
+  driftMarks,
+  predictionText,
+  progressText,
+  renderView,
+  sparkline,
+} from '../../../src/cli/live-view.ts';
 import {
   initialView,
   ratesOf,
@@ -260,4 +266,18 @@ test('without a terminal progress and predictions are plain lines', () => {
   expect(state.newest.slice(-1).map(predictionText)).toEqual([
     '  ✓ positive 0.75 (positive)  Crust is not good.  [not −1.65, good +1.20]',
   ]);
+});
+
+test('alarms are marked below the cell of the curve in which they came', () => {
+  const point = { model: 1, majority: 0, noChange: 0 };
+  const curve = { every: 10, points: Array.from({ length: 8 }, () => point) };
+  const at = (...scored: number[]) => ({
+    count: scored.length,
+    signal: 'error' as const,
+    at: scored,
+  });
+  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 8)).toBe('~  ~   ~');
+  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 4)).toBe('~~ ~');
+  expect(driftMarks({ curve, drifts: at(200) }, 4)).toBe('   ~');
+  expect(driftMarks({ curve, drifts: at() }, 4)).toBe('');
 });

@@ -93,8 +93,8 @@ describe('gtnb on yelp.csv', () => {
   ).sets['yelp-750']!.results;
 
   test.each([
-    ['gtnb:tokenizer=1,bits=exact', 'gt-nb'],
-    ['gtnb:tokenizer=1,bits=exact,dfe=on', 'gt-nb-dfe'],
+    ['gtnb:tokenizer=1,bits=exact,starter=none', 'gt-nb'],
+    ['gtnb:tokenizer=1,bits=exact,starter=none,dfe=on', 'gt-nb-dfe'],
     ['gtnb:tokenizer=1,bits=exact,lexicon=off', 'gt-nb-nolex'],
   ])('%s gives the golden figures of %s', (kind, name) => {
     const evaluation = new Evaluation({ kind, classes });

@@ -53,7 +53,15 @@ const OPTIONS: DriverOptions = {
     { name: 'dfe', kind: 'gtnb:dfe=on,bits=10', role: 'challenger' },
   ],
   classes: { maxClasses: 4 },
-  fold: { window: 5, metricsEvery: 3, explain: 2, pendingMax: 4, correctable: 3, pendingTtlMs: 20 },
+  fold: {
+    window: 5,
+    metricsEvery: 3,
+    explain: 2,
+    pendingMax: 4,
+    correctable: 3,
+    pendingTtlMs: 20,
+    wantLabels: 0.3,
+  },
 };
 
 /** The stream in chunks that end at the cuts. */

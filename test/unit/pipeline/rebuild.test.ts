@@ -4,7 +4,8 @@ import type { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { ValenceError } from '../../../src/errors.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
 import { FOLD_DEFAULTS, type FoldOptions } from '../../../src/pipeline/fold.ts';
-import { importModel, loadModel } from '../../../src/pipeline/inspect.ts';
+import { importModel } from '../../../src/pipeline/import-model.ts';
+import { loadModel } from '../../../src/pipeline/inspect.ts';
 import { rebuildModel, type RebuildOptions } from '../../../src/pipeline/rebuild.ts';
 import { runSubscriber, subscriberGroup } from '../../../src/pipeline/subscriber.ts';
 import { verify } from '../../../src/pipeline/verify.ts';
@@ -192,7 +193,7 @@ describe('a damaged model topic', () => {
     const snapshot = state.models[0]!.model.snapshot();
     const second = await newPipeline(1);
     const to = { log: second.log, pipeline: PIPELINE, topics: TOPICS };
-    await importModel({ ...to, name: 'champion', snapshot });
+    await importModel({ ...to, name: 'champion', snapshot, declared: DECLARED });
     await publish(second, 40, 90);
     await subscribe(second);
     const before = await load(second);
@@ -232,7 +233,7 @@ describe('a rebuild that is broken off', () => {
       const snapshot = (await loadModel(from)).state.models[0]!.model.snapshot();
       const broken = await newPipeline(1);
       const to = { log: broken.log, pipeline: PIPELINE, topics: TOPICS };
-      await importModel({ ...to, name: 'champion', snapshot });
+      await importModel({ ...to, name: 'champion', snapshot, declared: DECLARED });
       await publish(broken, 2400, 40);
       await subscribe(broken);
       const before = await load(broken);

@@ -269,16 +269,17 @@ describe('a replica that only scores', () => {
       return { id, learned, probabilities, explanation, logit };
     };
     expect(answersOf(store).map(told)).toEqual(own.map(told));
-    expect(own[0]).toMatchObject({ logit: { parts: { prior: expect.any(Number) } } });
+    expect(own[0]).toMatchObject({ logit: { prior: expect.any(Number) } });
   });
 
   test('says null while the model knows no class', async () => {
     const { store, log } = await newPipeline();
     await log.append(TOPICS.source, [{ key: 'a', value: '{"id":"a","text":"no label"}' }]);
-    await runSubscriber({ log, pipeline: PIPELINE, untilEnd: true });
+    await runSubscriber({ log, pipeline: PIPELINE, models: MODELS, untilEnd: true });
     await ask(log, TEXTS.slice(0, 1));
     await score(log);
-    expect(answersOf(store)).toMatchObject([{ prediction: null, probabilities: {}, learned: 0 }]);
+    const nothing = { prediction: null, probabilities: {}, learned: 0 };
+    expect(answersOf(store)).toMatchObject([nothing, nothing]);
   });
 
   test('waits for a model that nothing is known of, and says so once', async () => {

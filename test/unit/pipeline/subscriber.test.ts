@@ -3,7 +3,8 @@ import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
 import { FOLD_DEFAULTS } from '../../../src/pipeline/fold.ts';
-import { importModel, loadModel } from '../../../src/pipeline/inspect.ts';
+import { importModel } from '../../../src/pipeline/import-model.ts';
+import { loadModel } from '../../../src/pipeline/inspect.ts';
 import { replay } from '../../../src/pipeline/replay.ts';
 import { runSubscriber, type SubscriberOptions } from '../../../src/pipeline/subscriber.ts';
 import type { EventLog } from '../../../src/ports/event-log.ts';
@@ -48,8 +49,11 @@ async function results(log: EventLog): Promise<readonly ResultValue[]> {
   return found;
 }
 
+/** A kind that knows no class before its first label. */
+const CHAMPION = { name: 'champion', kind: 'multinomial', role: 'champion' } as const;
+
 const subscribe = (log: EventLog, options: Partial<SubscriberOptions> = {}) =>
-  runSubscriber({ log, pipeline: PIPELINE, untilEnd: true, ...options });
+  runSubscriber({ log, pipeline: PIPELINE, models: [CHAMPION], untilEnd: true, ...options });
 
 const load = (log: EventLog) =>
   loadModel({
@@ -353,7 +357,7 @@ describe('a model as data', () => {
     const snapshot = state.models[0]?.model.snapshot();
     const other = await newLog();
     if (snapshot === undefined) throw new Error('no champion');
-    const into = { log: other, pipeline: PIPELINE, topics: TOPICS, name: 'champion', snapshot };
+    const into = { log: other, pipeline: PIPELINE, topics: TOPICS, name: 'champion', snapshot, declared: DECLARED };
     await importModel(into);
     expect((await load(other)).state.hash('champion')).toEqual(state.hash('champion'));
     await expect(importModel(into)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

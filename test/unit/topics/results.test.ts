@@ -39,9 +39,17 @@ const CASES: readonly Case[] = [
       ...EXAMPLES.Prediction[1].payload,
       label: 'positive',
       correct: false,
+      logit: {
+        towards: 'positive',
+        value: -0.17,
+        prior: 0.01,
+        bias: -0.02,
+        rest: 0,
+      },
+      wantLabel: true,
     },
     required: ['type', 'id', 'model', 'role', 'prediction', 'probabilities', 'learned', 'source'],
-    optional: ['label', 'correct', 'explanation'],
+    optional: ['label', 'correct', 'wantLabel', 'explanation', 'logit'],
     bounds: [
       ...SOURCE_BOUNDS,
       ['role', 'runner-up'],
@@ -52,6 +60,12 @@ const CASES: readonly Case[] = [
       ['label', null],
       ['explanation.0.feature', 1],
       ['explanation.1.weight', 'much'],
+      ['logit.towards', 1],
+      ['logit.value', Number.NaN],
+      ['logit.prior', null],
+      ['wantLabel', false],
+      ['logit.bias', undefined],
+      ['logit.rest', 'little'],
     ],
   },
   {
@@ -65,7 +79,22 @@ const CASES: readonly Case[] = [
   {
     name: 'metrics',
     schema: MetricsResult,
-    valid: { ...EXAMPLES.Metrics[0].payload, idle: true },
+    valid: {
+      ...EXAMPLES.Metrics[0].payload,
+      idle: true,
+      comparison: {
+        champion: 'champion',
+        promotion: null,
+        pairs: {
+          n: 10,
+          both: 6,
+          champion: 2,
+          challenger: 1,
+          neither: 1,
+          logLoss: { sum: -0.3, squares: 0.4 },
+        },
+      },
+    },
     required: [
       'type',
       'model',
@@ -79,7 +108,7 @@ const CASES: readonly Case[] = [
       'pending',
       'source',
     ],
-    optional: ['idle'],
+    optional: ['comparison', 'idle'],
     bounds: [
       ...SOURCE_BOUNDS,
       ['idle', false],
@@ -95,6 +124,9 @@ const CASES: readonly Case[] = [
       ['baselines.noChange', undefined],
       ['pending.waitingTexts', -1],
       ['pending.expired', undefined],
+      ['comparison.champion', undefined],
+      ['comparison.pairs.neither', -1],
+      ['comparison.pairs.logLoss.squares', -0.1],
     ],
   },
   {

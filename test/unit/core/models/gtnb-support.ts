@@ -43,8 +43,8 @@ export class Learner {
     const features = this.analysis.extract(text);
     const explained = this.model.explain(features, limit, [], this.calibrator);
     if (explained.logit === undefined) return undefined;
-    const { value, parts, rest, towards } = explained.logit;
-    return { features: explained.features, logit: value, parts, rest, towards };
+    const { value, ...logit } = explained.logit;
+    return { features: explained.features, logit: value, ...logit };
   }
 
   /** Applies what another process shipped: names travel, ids do not. */

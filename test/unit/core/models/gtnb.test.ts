@@ -258,9 +258,10 @@ describe.each(FORMS)('with %s', (_, options) => {
             expect(explanation).toBeUndefined();
             return;
           }
-          const { logit, parts, features, rest, towards } = explanation!;
+          const { logit, prior, bias, features, rest, towards } = explanation!;
           const sum =
-            Object.values(parts).reduce((total, part) => total + part, 0) +
+            prior +
+            bias +
             features.reduce((total, { weight }) => total + weight, 0) +
             rest;
           expect(Math.abs(sum - logit)).toBeLessThan(1e-9);
@@ -283,12 +284,13 @@ test('the words that an explanation names are the ones that matter, with their s
     learner.learn(lesson('cold soup', 'negative'));
     learner.learn(lesson('warm soup', 'positive'));
   }
-  const { features, parts, towards } = learner.explain('warm great soup', 2)!;
+  const { features, towards } = learner.explain('warm great soup', 2)!;
   expect(towards).toBe('positive');
   expect(features.map(({ feature }) => feature).toSorted()).toEqual(['great', 'warm']);
   expect(features.every(({ weight }) => weight > 0)).toBe(true);
-  expect(parts.polarity).toBeGreaterThan(0);
-  expect(parts.subjectivity).toBe(0);
+  // Never learned: all of its weight is the lexicon's.
+  expect(learner.explain('great', 1)!.features[0]).toMatchObject({ feature: 'great' });
+  expect(learner.explain('great', 1)!.features[0]!.weight).toBeGreaterThan(1);
   expect(learner.explain('cold soup', 1)!.features[0]!.feature).toBe('cold');
   expect(learner.explain('cold soup', 1)!.features[0]!.weight).toBeLessThan(0);
 });

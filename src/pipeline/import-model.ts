@@ -1,0 +1,123 @@
+/**
+ * An exported model as the start of a pipeline: whole, or its counts scaled down as a warm start. It becomes a delta that covers no
+ * source record, the first of the model topic.
+ */
+import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
+import { createExtractorFor } from '../core/models/registry.ts';
+import { restoreModel } from '../core/models/snapshot.ts';
+import { warmStart } from '../core/models/warm-start.ts';
+import type { Extractor } from '../core/text/features.ts';
+import { ValenceError } from '../errors.ts';
+import type { EventLog } from '../ports/event-log.ts';
+import type { TopicNames } from '../../topics/index.ts';
+import { DeltaEncoder } from './delta-encoder.ts';
+import type { TaughtModel } from './delta.ts';
+import { ownOne } from './own-all.ts';
+import { analyzerOf } from './state.ts';
+
+export interface ImportOptions {
+  readonly log: EventLog;
+  readonly pipeline: string;
+  readonly topics: TopicNames;
+  /** Name that the model gets. */
+  readonly name: string;
+  readonly snapshot: ModelSnapshot;
+  /** Declared classes of the pipeline, worst to best; asked for with a weight. */
+  readonly declared: readonly string[];
+  /** Share of the counts that is taken over, above 0 and at most 1. Undefined: the model whole, with its calibrator. */
+  readonly weight?: number | undefined;
+  /** How long to wait for the partition, ms. Default 3 s. */
+  readonly waitMs?: number;
+}
+
+/**
+ * Starts a pipeline that has learned nothing with an exported model.
+ *
+ * @throws CONFIG_INVALID the pipeline has learned already, or a subscriber of it is running; a weight for a kind that takes none, or
+ * for classes that the model does not know; MODEL_MISMATCH this Valence makes other features
+ */
+export async function importModel(options: ImportOptions): Promise<void> {
+  const { log, pipeline, topics } = options;
+  const model = await log.describeTopic(topics.model);
+  if (model?.partitions.some(({ end }) => end > 0) !== false) {
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `pipeline '${pipeline}' has learned already; import into a new --pipeline`,
+    );
+  }
+  const extractor = extractorOf(options.snapshot);
+  const taught =
+    options.weight === undefined ? whole(options, extractor) : scaled(options, extractor);
+  const names = (options.snapshot.names ?? []).map(([term, name]) => {
+    return { extractor: 0, id: extractor.intern(term), name };
+  });
+  await ownOne({ log, pipeline, topics, waitMs: options.waitMs ?? 3000 }, 0, async (owned) => {
+    const source = await log.describeTopic(topics.source);
+    const position = source?.partitions[0]?.start ?? 0;
+    const header = { pipeline, partition: 0, epoch: owned.epoch, from: position, to: position };
+    const value = new DeltaEncoder().encode(
+      { ...header, seen: [position], models: [taught], names, events: [], promotion: undefined },
+      { of: () => extractor },
+    );
+    await owned.transact({
+      records: [{ topic: topics.model, partition: 0, key: null, value }],
+      position: undefined,
+    });
+  });
+}
+
+function extractorOf(snapshot: ModelSnapshot): Extractor {
+  const extractor = createExtractorFor(snapshot.kind, analyzerOf([snapshot]));
+  if (extractor.id === snapshot.extractor) return extractor;
+  throw new ValenceError(
+    'MODEL_MISMATCH',
+    `the model was learned on ${snapshot.extractor || 'labels'}, this Valence makes ${extractor.id || 'labels'} of its kind; use the Valence that wrote it`,
+  );
+}
+
+function whole({ name, snapshot }: ImportOptions, extractor: Extractor): TaughtModel {
+  const { classes, features, kind, masses, frequencies, calibrator } = snapshot;
+  const delta: ModelDelta = {
+    classes: classes.map(({ label, documents }, order) => ({
+      label,
+      documents,
+      firstSight: { partition: 0, offset: order },
+    })),
+    ids: Int32Array.from(features, ([term]) => extractor.intern(term)),
+    counts: Float64Array.from(features.flatMap(([, ...counts]) => counts)),
+    masses: masses === undefined ? undefined : Float64Array.from(masses),
+    frequencies: frequencies === undefined ? undefined : Float64Array.from(frequencies),
+  };
+  const learned = classes.reduce((sum, { documents }) => sum + documents, 0);
+  return {
+    name,
+    kind,
+    extractor: extractor.id,
+    unit: masses === undefined ? 1 : 16,
+    delta,
+    calibrator: calibrator && { ...calibrator, labels: learned, merged: [] },
+  };
+}
+
+/** Counts alone: what the classes' shares are, and how far words can be trusted, is another matter in another stream. */
+function scaled(
+  { name, snapshot, declared, weight = 1 }: ImportOptions,
+  extractor: Extractor,
+): TaughtModel {
+  const model = restoreModel(snapshot, extractor, declared);
+  if (model.calibrator() === undefined)
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `weight: a model of kind ${model.kind} is taken over whole; leave --weight out`,
+    );
+  const missing = declared.filter((label) => !snapshot.classes.some((of) => of.label === label));
+  if (missing.length > 0)
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `weight: the model has learned nothing about ${missing.length} of the ${declared.length} classes, and would speak against them; give --labels that it knows, or leave --weight out`,
+      { missing: missing.length },
+    );
+  const { unit, kind } = model;
+  const delta = warmStart(model.sums(), { weight, classes: declared, from: unit, to: unit });
+  return { name, kind, extractor: extractor.id, unit, delta, calibrator: undefined };
+}
