@@ -1,7 +1,7 @@
 /**
- * One example of each message: seven records of a source topic and what a pipeline named `sentiment` makes of them (multinomial
- * model, River's tokenizer, metrics every 3 scored records, `--explain 3`, `--threshold 'rolling.accuracy>=0.6'`). The drift record
- * stands for itself. A test folds the source records and compares.
+ * One example of each message: seven records of a source topic and what a pipeline named `sentiment` makes of them (`--model gtnb
+ * --challenger mnb=multinomial`, metrics every 3 scored records, `--explain 3`, `--threshold 'rolling.accuracy>=0.6'`). The drift
+ * record is of a longer stream. A test folds both and compares.
  */
 import type { DeadLetterHeaders } from './dlq.ts';
 import type {
@@ -66,8 +66,8 @@ const at = (offset: number, ts: string): SourceRef => ({
 const FIRST_PREDICTION: PredictionResult = {
   type: 'prediction',
   id: 'r-1',
-  model: 'champion',
-  role: 'champion',
+  model: 'mnb',
+  role: 'challenger',
   prediction: null,
   probabilities: {},
   label: 'negative',
@@ -79,15 +79,22 @@ const PREDICTION: PredictionResult = {
   id: 'r-3',
   model: 'champion',
   role: 'champion',
-  prediction: 'negative',
-  probabilities: { negative: 0.5434876861271712, positive: 0.4565123138728288 },
+  prediction: 'positive',
+  probabilities: { negative: 0.006589596017507322, positive: 0.9934104039824927 },
   learned: 2,
   source: at(2, '2026-03-01T10:10:00Z'),
   explanation: [
-    { feature: 'loved', weight: 0.7672551527136671 },
-    { feature: 'the', weight: -0.6190392084062237 },
-    { feature: 'good', weight: -0.6190392084062237 },
+    { feature: 'loved', weight: 1.6612231301526865 },
+    { feature: 'good', weight: 1.547940474803743 },
+    { feature: 'loved it', weight: 1.4565238163298575 },
   ],
+  logit: {
+    towards: 'positive',
+    value: 5.015651831438981,
+    prior: 0,
+    bias: -0.009616486453855112,
+    rest: 0.35958089660654874,
+  },
 };
 const SCORED_PREDICTION: PredictionResult = {
   type: 'prediction',
@@ -95,24 +102,32 @@ const SCORED_PREDICTION: PredictionResult = {
   model: 'champion',
   role: 'champion',
   prediction: 'negative',
-  probabilities: { negative: 0.8560680993915417, positive: 0.14393190060845834 },
+  probabilities: { negative: 0.9565524954123222, positive: 0.04344750458767781 },
   label: 'negative',
   correct: true,
   learned: 2,
   source: at(3, '2026-03-01T10:15:00Z'),
   explanation: [
-    { feature: 'not', weight: -1.2380784168124475 },
-    { feature: 'good', weight: -0.6190392084062237 },
+    { feature: 'NOT_good', weight: -1.801633290615262 },
+    { feature: 'not', weight: -0.7653646396102856 },
+    { feature: 'not NOT_good', weight: -0.5151678352616212 },
   ],
+  logit: {
+    towards: 'positive',
+    value: -3.091782251941024,
+    prior: 0,
+    bias: -0.009616486453855112,
+    rest: 0,
+  },
 };
 const SCORED: OutcomeResult = {
   type: 'outcome',
   status: 'scored',
   id: 'r-3',
   model: 'champion',
-  prediction: 'negative',
+  prediction: 'positive',
   label: 'positive',
-  correct: false,
+  correct: true,
   delayMs: 82_200_000,
   delayRecords: 1,
   source: at(4, '2026-03-02T09:00:00Z'),
@@ -160,8 +175,8 @@ const VALUES: MetricValues = {
 };
 const METRICS: MetricsResult = {
   type: 'metrics',
-  model: 'champion',
-  role: 'champion',
+  model: 'mnb',
+  role: 'challenger',
   partition: 0,
   scored: 3,
   learned: 3,
@@ -192,6 +207,18 @@ const METRICS: MetricsResult = {
     },
   },
   pending: { waitingTexts: 0, waitingLabels: 0, replaced: 0, expired: 0 },
+  comparison: {
+    champion: 'champion',
+    promotion: null,
+    pairs: {
+      n: 3,
+      both: 1,
+      champion: 2,
+      challenger: 0,
+      neither: 0,
+      logLoss: { sum: 35.426565206589544, squares: 1193.493852999826 },
+    },
+  },
   source: at(4, '2026-03-02T09:00:00Z'),
 };
 const ALERT: AlertResult = {
@@ -199,7 +226,7 @@ const ALERT: AlertResult = {
   rule: 'rolling.accuracy>=0.6',
   state: 'firing',
   value: 0.3333333333333333,
-  model: 'champion',
+  model: 'mnb',
   partition: 0,
   source: at(4, '2026-03-02T09:00:00Z'),
 };
@@ -207,10 +234,16 @@ const DRIFT: DriftResult = {
   type: 'drift',
   model: 'champion',
   partition: 0,
-  detector: 'adwin',
-  signal: 'error',
-  evidence: { width: 64, mean: 0.640625 },
-  source: at(640, '2026-03-01T20:40:00.000Z'),
+  detector: 'ranks',
+  signal: 'unknown',
+  evidence: {
+    before: 0,
+    after: 0.8615534855769231,
+    records: 208,
+    statistic: 49649.07910848301,
+    threshold: 20_000,
+  },
+  source: at(991, '2026-03-02T09:00:01.000Z'),
 };
 
 const DEAD_LETTER_HEADERS: DeadLetterHeaders = {
@@ -238,10 +271,12 @@ const plain = <P>(name: string, summary: string, payload: P): MessageExample<P> 
   payload,
 });
 
+/** @param suffix of the event id: of several drift records about one record each has its own */
 const result = <P extends ResultValue>(
   name: string,
   summary: string,
   payload: P,
+  suffix = '',
 ): MessageExample<P> => {
   const { type, model, source } = payload;
   return {
@@ -252,7 +287,7 @@ const result = <P extends ResultValue>(
       ce_type: type,
       ce_source: '/sentiment',
       'content-type': 'application/json',
-      ce_id: `${source.topic}/${source.partition}/${source.offset}/${type}/${model}`,
+      ce_id: `${source.topic}/${source.partition}/${source.offset}/${type}/${model}${suffix}`,
       ce_time: String(source.ts),
     },
     payload,
@@ -270,15 +305,17 @@ export const EXAMPLES = {
   ],
   Prediction: [
     result('first', 'the model has learned nothing yet', FIRST_PREDICTION),
-    result('unlabelled', 'with the features that moved it most', PREDICTION),
+    result('unlabelled', 'with the features that moved it most, and what else adds up', PREDICTION),
     result('labelled', 'scored at once', SCORED_PREDICTION),
   ],
   Outcome: [
     result('scored', 'a late label met the prediction that was kept', SCORED),
     result('withdrawn', 'a label was taken back', WITHDRAWN),
   ],
-  Metrics: [result('metrics', 'after three scored records', METRICS)],
-  Drift: [result('drift', 'ADWIN cut its window', DRIFT)],
+  Metrics: [
+    result('challenger', 'after three scored records, compared with the champion', METRICS),
+  ],
+  Drift: [result('unknown', 'more words that were never learned', DRIFT, '/unknown')],
   Alert: [result('firing', 'a threshold does not hold', ALERT)],
   DeadLetter: [
     {

@@ -9,6 +9,7 @@
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
 import type { BaselineAnswer, ScoredAnswer } from '../core/metrics/scorer.ts';
 import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';
+import { ValenceError } from '../errors.ts';
 import type { CarryCapture, LabelledText, PendingText, WaitingLabel } from './carry.ts';
 import type { FoldCapture } from './fold.ts';
 
@@ -210,17 +211,27 @@ class CarryEncoder {
  * A carry with ids of this process; pauses with each step.
  *
  * @param content all pieces, joined; their checksum has been compared
+ * @throws SNAPSHOT_CORRUPT it has features that no model counts which is known here
  */
 export function* decodeCarry(
   content: Uint8Array,
-  extractors: { of(id: string): Pick<Extractor, 'internUnits' | 'isHashed' | 'types'> },
+  extractors: {
+    find(id: string): Pick<Extractor, 'internUnits' | 'isHashed' | 'types'> | undefined;
+  },
 ): Generator<void, FoldCapture, undefined> {
   const reader = new ByteReader(content);
   const { seat, appended, carries }: Heads = JSON.parse(reader.string());
   const decoder = new CarryDecoder(reader);
   const decoded: { model: string; extractor: string; carry: CarryCapture }[] = [];
   for (const { model, extractor, head } of carries) {
-    decoder.begin(extractor, extractors.of(extractor));
+    const own = extractors.find(extractor);
+    if (own === undefined)
+      throw new ValenceError(
+        'SNAPSHOT_CORRUPT',
+        `the carry of model '${model}' has features of ${extractor || 'labels'}, which no model that is known here counts; make the model again from the source topic with 'valence model rebuild'`,
+        { model },
+      );
+    decoder.begin(extractor, own);
     const pending = yield* decoder.list(() => decoder.pending());
     const waiting = yield* decoder.list(() => decoder.waiting());
     const labelled = yield* decoder.list(() => decoder.labelled());
@@ -317,19 +328,24 @@ class CarryDecoder {
     const length = reader.varint();
     const ids = new Array<number>(length);
     let values: number[] | undefined;
+    let kept = 0;
     for (let at = 0; at < length; at++) {
       const head = reader.varint();
       const index = Math.floor(head / 2);
       if (index === this.#terms.length) {
         const units = reader.readUnits();
-        this.#terms.push(extractor?.internUnits(reader.units, 0, units) ?? 0);
+        this.#terms.push(extractor?.internUnits(reader.units, 0, units) ?? -1);
       }
-      ids[at] = this.#terms[index] ?? 0;
-      if (head % 2 === 1) {
-        values ??= new Array<number>(length).fill(1);
-        values[at] = reader.varint();
-      }
+      const value = head % 2 === 1 ? reader.varint() : 1;
+      const id = this.#terms[index] ?? -1;
+      // The vocabulary is full here, and was not where the text was read.
+      if (id === -1) continue;
+      if (value !== 1) values ??= new Array<number>(length).fill(1);
+      if (values !== undefined) values[kept] = value;
+      ids[kept++] = id;
     }
+    ids.length = kept;
+    if (values !== undefined) values.length = kept;
     return { ids, values, ends: undefined };
   }
 

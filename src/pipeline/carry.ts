@@ -170,8 +170,10 @@ export class ReplaySink implements CarrySink {
 export class ModelCarry {
   readonly options: CarryOptions;
   readonly scorer: Scorer;
-  /** Of the model whose carry it is; undefined: its kind has none, or it is not run here. */
+  /** Of the model whose carry it is; undefined: its kind has none, or it is not known here. */
   #calibrator: Calibrator | undefined;
+  /** What there is of it where the model is not known: it goes on to who knows it. */
+  #calibratorState: CalibratorState | undefined;
   readonly #watch: DriftWatch;
   readonly #wish: LabelWish;
   /** With the champion, as long as the model is a challenger. */
@@ -184,14 +186,14 @@ export class ModelCarry {
   #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0 };
   #marked: Counters = { ...this.#counters };
 
-  /** @param model see `options`; undefined: it is not run here */
+  /** @param model whose carry it is; undefined: it is not known here */
   constructor(
     options: CarryOptions,
     model: Pick<Model, 'calibrator'> | undefined,
     from?: Omit<CarryCapture, 'counters' | 'pending' | 'waiting' | 'labelled' | 'gone'>,
   ) {
     this.options = options;
-    this.#calibrator = model?.calibrator(from?.calibrator);
+    this.calibrate(from?.calibrator, model);
     const scoring = { window: options.window, order: options.declared };
     this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
     this.#watch = from === undefined ? new DriftWatch() : DriftWatch.restore(from.drift);
@@ -213,9 +215,18 @@ export class ModelCarry {
     return this.#calibrator;
   }
 
-  /** Goes on with another calibrator: a new owner's way to that of the old one. */
-  calibrate(calibrator: Calibrator | undefined): void {
-    this.#calibrator = calibrator;
+  /**
+   * Goes on with another calibrator: a new owner's way to that of the old one.
+   *
+   * @param state undefined: one that has learned nothing
+   * @param model whose carry it is; undefined: it is not known here
+   */
+  calibrate(
+    state: CalibratorState | undefined,
+    model: Pick<Model, 'calibrator'> | undefined,
+  ): void {
+    this.#calibrator = model?.calibrator(state);
+    this.#calibratorState = model === undefined ? state : undefined;
   }
 
   get comparison(): PairedComparison {
@@ -463,7 +474,7 @@ export class ModelCarry {
     });
     return {
       ...this.#counters,
-      calibrator: this.#calibrator?.snapshot(),
+      calibrator: this.#calibrator?.snapshot() ?? this.#calibratorState,
       scorer: this.scorer.snapshot(),
       drift: this.#watch.snapshot(),
       wish: this.#wish.snapshot(),
@@ -502,7 +513,7 @@ export class ModelCarry {
   capture(): CarryCapture {
     return {
       counters: { ...this.#counters },
-      calibrator: this.#calibrator?.snapshot(),
+      calibrator: this.#calibrator?.snapshot() ?? this.#calibratorState,
       scorer: this.scorer.snapshot(),
       drift: this.#watch.snapshot(),
       wish: this.#wish.snapshot(),

@@ -15,7 +15,7 @@ import type { Promotion } from './promotion.ts';
 
 /** Ids of a process for terms; undefined: it has no such extractor, and ids mean nothing. */
 export interface FeatureIds {
-  find(extractor: string): Pick<Extractor, 'intern'> | undefined;
+  find(extractor: string): (Pick<Extractor, 'intern'> & { readonly size?: number }) | undefined;
 }
 
 /** A delta whose header is read and whose checksum holds; counts and events are decoded on demand. */
@@ -143,7 +143,11 @@ function readFeatureTable(reader: ByteReader): ReadTable {
 }
 
 function withIds({ extractor, types, ids, names }: ReadTable, of: FeatureIds): Features {
-  if (ids !== undefined) return { extractor, types, ids };
+  if (ids !== undefined) {
+    const size = of.find(extractor)?.size ?? Infinity;
+    if (ids.some((id) => id < 0 || id >= size)) throw damaged('holds a feature out of range');
+    return { extractor, types, ids };
+  }
   const terms = of.find(extractor);
   return {
     extractor,
@@ -157,6 +161,8 @@ function idsOf(features: readonly Features[], extractor: string): Int32Array {
 }
 
 const NO_IDS = new Int32Array(0);
+/** Id of a term for which the vocabulary of this process has no room; that of the writer had. */
+const NO_ROOM = -1;
 
 /** A version of Valence wrote it that this one does not read; its range can be had. */
 export function isOlderDelta(bytes: Uint8Array): boolean {
@@ -176,6 +182,20 @@ export function readRange(bytes: Uint8Array): { readonly from: number; readonly 
   reader.varint();
   reader.varint();
   return { from: reader.varint(), to: reader.varint() };
+}
+
+/**
+ * Whether a delta of any version speaks of a class: one that covers no source record and does holds an imported model.
+ *
+ * @throws DELTA_CORRUPT too short
+ */
+export function holdsLabels(bytes: Uint8Array): boolean {
+  const reader = new ByteReader(bytes);
+  reader.bytes(3);
+  reader.bytes(reader.varint());
+  for (let left = 4; left > 0; left--) reader.varint();
+  for (let left = reader.varint(); left > 0; left--) reader.varint();
+  return reader.varint() > 0;
 }
 
 /** Nothing was taught before it: it begins with the source topic, or was written to begin a model. */
@@ -203,17 +223,25 @@ function readTaught(
     };
   });
   const length = reader.varint();
-  if (length > reader.remaining) throw damaged('holds a list longer than itself');
+  // A row takes a byte for itself and one a class, at least.
+  if (length * (1 + classes.length) > reader.remaining)
+    throw damaged('holds a list longer than itself');
   const ids = new Int32Array(length);
   const counts = new Float64Array(length * classes.length);
   const frequencies = unit === 1 ? undefined : new Float64Array(length);
-  let at = 0;
+  let kept = 0;
   for (let row = 0; row < length; row++) {
-    ids[row] = names[reader.varint()] ?? missing();
-    if (frequencies !== undefined) frequencies[row] = reader.signed();
-    for (let c = 0; c < classes.length; c++) counts[at++] = reader.signed();
+    const id = names[reader.varint()] ?? missing();
+    ids[kept] = id;
+    if (frequencies !== undefined) frequencies[kept] = reader.signed();
+    for (let c = 0; c < classes.length; c++) counts[kept * classes.length + c] = reader.signed();
+    if (id !== NO_ROOM) kept += 1;
   }
-  const sums = { classes, ids, counts };
+  const sums = {
+    classes,
+    ids: ids.subarray(0, kept),
+    counts: counts.subarray(0, kept * classes.length),
+  };
   const delta =
     frequencies === undefined ? sums : { ...sums, frequencies, masses: Float64Array.from(weights) };
   const calibrator = reader.byte() === 0 ? undefined : readCalibrator(reader, label);
@@ -255,6 +283,7 @@ function readEvents(
     const tsMs = (flags & 8) === 0 ? undefined : reader.double();
     const all = (flags & 4) !== 0;
     const addressed = all ? models.length : reader.varint();
+    if (addressed > models.length) throw damaged('addresses more models than it holds');
     const common = { id, offset, timestamp, tsMs };
     if ((flags & 1) === 1) {
       const to = Array.from({ length: addressed }, (_, at) => {
@@ -288,10 +317,12 @@ function readFeatures(reader: ByteReader, { types, ids: names }: Features): Kept
   let values: number[] | undefined;
   for (let i = 0; i < length; i++) {
     const ref = reader.varint();
-    ids.push(names[Math.floor(ref / 2)] ?? missing());
+    const id = names[Math.floor(ref / 2)] ?? missing();
     const value = ref % 2 === 0 ? 1 : reader.varint();
+    if (id === NO_ROOM) continue;
     if (value !== 1) values ??= ids.map(() => 1);
-    if (values !== undefined) values[i] = value;
+    values?.push(value);
+    ids.push(id);
   }
   return { ids, values, ends: undefined };
 }

@@ -14,12 +14,11 @@
  */
 import type { CalibratorState } from '../core/models/calibrator.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
-import { pairedScore, type PairedScore } from '../core/metrics/paired-comparison.ts';
 import type { Explanation, Model, ModelDelta } from '../core/models/model.ts';
 import {
   FeatureBuffer,
   keepFeatures,
-  NO_FEATURES as NOTHING,
+  NO_FEATURES,
   type Extractor,
   type Features,
   type KeptFeatures,
@@ -28,19 +27,14 @@ import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { deadLetterHeaders, type Comparison, type TopicNames } from '../../topics/index.ts';
-import {
-  ModelCarry,
-  ReplaySink,
-  type CarryCapture,
-  type CarryOptions,
-  type CarrySink,
-  type CarrySnapshot,
-} from './carry.ts';
+import type { CarrySink, ModelCarry } from './carry.ts';
 import type { ClassRules } from './classes.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { extractorsOf, type ChunkEvent, type FeatureName } from './delta.ts';
 import { FeatureNamer } from './feature-namer.ts';
+import { NO_KEPT_FEATURES, PartitionCarries, type CapturedCarries } from './partition-carries.ts';
+import { PartitionClasses } from './partition-classes.ts';
 import { PartitionChampion, type Promotion, type Seat } from './promotion.ts';
 import { ResultRecords, type Origin, type Output } from './result-records.ts';
 import {
@@ -50,6 +44,7 @@ import {
   type Refusal,
   type TextInput,
 } from './source-record.ts';
+import { Rivalry } from './rivalry.ts';
 import { unknownModel, type PipelineState, type RunningModel } from './state.ts';
 
 export interface FoldOptions {
@@ -102,26 +97,16 @@ export interface StagedChunk {
 }
 
 const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
-/** 0 … n - 1 for the usual numbers of models. */
-const ORDERS: readonly (readonly number[])[] = Array.from({ length: 9 }, (_, n) => [
-  ...Array.from({ length: n }).keys(),
-]);
-const NO_FEATURES: KeptFeatures = { ids: [], values: undefined, ends: undefined };
-
 /** One owned partition: its carries, over the state that it shares with its siblings. */
 export class PartitionFold {
   readonly partition: number;
   readonly #state: PipelineState;
   readonly #options: FoldOptions;
-  readonly #carryOptions: CarryOptions;
   readonly #records: ResultRecords;
   readonly #encoder = new DeltaEncoder();
-  #carries: ModelCarry[];
-  /** Of models that the topic tells of and this process does not run: they go into snapshots, so that nothing is lost. */
-  readonly #dormant = new Map<string, ModelCarry>();
-  /** Classes beyond the declared ones, in the order this partition met them. */
-  #appended: string[] = [];
-  #markedAppended = 0;
+  readonly #carries: PartitionCarries;
+  readonly #classes: PartitionClasses;
+  readonly #rivalry: Rivalry;
   /** Where the last metrics records stood: scored records by model, so that idle metrics are not repeated. */
   readonly #reported: number[];
   #lastOrigin: Origin | undefined;
@@ -135,8 +120,6 @@ export class PartitionFold {
   readonly #extractors: readonly Extractor[];
   readonly #namer: FeatureNamer;
   readonly #analyses: readonly number[];
-  /** How the champion did on the record in hand, and on which text. */
-  #rival: { readonly offset: number; readonly score: PairedScore } | undefined;
   /** What the model in hand counted for the record in hand. */
   #added: Addition | undefined;
   /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
@@ -147,7 +130,7 @@ export class PartitionFold {
     this.partition = partition;
     this.#state = state;
     this.#options = options;
-    this.#carryOptions = {
+    this.#carries = new PartitionCarries(state, {
       partition,
       declared: options.classes.declared,
       window: options.window,
@@ -157,7 +140,9 @@ export class PartitionFold {
       correctable: options.correctable,
       thresholds: options.thresholds,
       wantLabels: options.wantLabels,
-    };
+    });
+    this.#classes = new PartitionClasses(options.classes, state.models);
+    this.#rivalry = new Rivalry(state.models[0]?.name ?? '');
     const extractors = extractorsOf(
       state.models.map(({ extractor: { id } }) => ({ extractor: id })),
     );
@@ -169,7 +154,6 @@ export class PartitionFold {
       })),
     );
     this.#analyses = state.models.map(({ extractor }) => extractors.indexOf(extractor.id));
-    this.#carries = state.models.map(({ model }) => new ModelCarry(this.#carryOptions, model));
     this.#reported = state.models.map(() => 0);
     this.#everyone = [...state.models.keys()];
     this.#running = state.models;
@@ -204,7 +188,7 @@ export class PartitionFold {
     const { seat } = this.#champion;
     const promotion = this.#champion.begin(this.#state.names, this.#state.promotion);
     this.#switch(seat);
-    this.#mergeCalibrators();
+    this.#carries.mergeCalibrators();
     for (const record of records) {
       const input = readSourceRecord(record);
       const refused =
@@ -220,9 +204,10 @@ export class PartitionFold {
       else counts.outcomes += 1;
     }
     const deltas = this.#state.models.map(({ model }) => model.takeDelta());
-    const calibrators = this.#carries.map(({ calibrator }) =>
-      calibrator?.isChanged === true ? calibrator.snapshot() : undefined,
-    );
+    const calibrators = this.#everyone.map((index) => {
+      const calibrator = this.#carries.of(index)?.calibrator;
+      return calibrator?.isChanged === true ? calibrator.snapshot() : undefined;
+    });
     const delta = this.#encoder.encode(
       {
         pipeline: this.#state.pipeline,
@@ -272,9 +257,8 @@ export class PartitionFold {
 
   /** The chunk is not in the log, or nobody knows: as if it had never been folded. */
   rollback(): void {
-    for (const carry of this.#carries) carry.rollback();
-    for (const carry of this.#dormant.values()) carry.rollback();
-    this.#appended.length = this.#markedAppended;
+    this.#carries.rollback();
+    this.#classes.rollback();
     const { seat } = this.#champion;
     this.#champion.rollback();
     if (this.#champion.seat !== seat) this.#giveRoles();
@@ -286,7 +270,7 @@ export class PartitionFold {
     if (origin === undefined) return [];
     const outputs: Output[] = [];
     for (const [index, model] of this.#running.entries()) {
-      const carry = this.#carries[index];
+      const carry = this.#carries.of(index);
       if (carry === undefined || carry.scorer.scored === this.#reported[index]) continue;
       this.#reported[index] = carry.scorer.scored;
       outputs.push(
@@ -298,46 +282,15 @@ export class PartitionFold {
 
   /** Takes the events of a committed delta of this partition into the carries: a new owner's way to where the old one stood. */
   replay(delta: ReadDelta): void {
-    const { extractors } = this.#state;
     const { seat } = this.#champion;
     this.#champion.replay(
       delta.models.map(({ name }) => name),
       delta.promotion,
     );
     this.#switch(seat);
-    const carries = delta.models.map(({ name }) => this.#replayed(name));
-    const analyses = extractorsOf(delta.models);
-    const sinks = delta.models.map(
-      ({ name }, model) =>
-        new ReplaySink((offset, truth, answer) =>
-          this.#compare(name, carries[model], offset, truth, answer),
-        ),
-    );
-    for (const entry of delta.events(extractors)) {
-      const { label } = entry.event;
-      if (label !== undefined && label !== null) this.#append(label);
-      this.#rival = undefined;
-      const steps = entry.kind === 'text' ? entry.answers : entry.models;
-      for (const at of this.#championFirst(steps, ({ model }) => delta.models[model]?.name)) {
-        const { model = 0, added = 0 } = steps[at] ?? {};
-        const { extractor = '', unit } = delta.models[model] ?? {};
-        const [carry, sink] = [carries[model], sinks[model]];
-        if (carry === undefined || sink === undefined) continue;
-        sink.addition = additionOf(unit, added);
-        if (entry.kind === 'label') {
-          carry.label(entry.event, sink);
-          continue;
-        }
-        const step = entry.answers[at];
-        if (step === undefined) continue;
-        const features = entry.features[analyses.indexOf(extractor)] ?? NO_FEATURES;
-        if (label === undefined) carry.wants(entry.event.id, step.answer);
-        carry.text(entry.event, { ...step, features }, sink);
-      }
-    }
-    for (const [index, { name, calibrator }] of delta.taught(extractors).entries())
-      if (calibrator !== undefined)
-        carries[index]?.calibrate(this.#state.followed(name)?.model.calibrator(calibrator));
+    this.#carries.replay(delta, this.#rivalry, (label) => {
+      this.#classes.append(label);
+    });
     this.#mark();
   }
 
@@ -361,7 +314,7 @@ export class PartitionFold {
   figures(): ReadonlyMap<string, ReturnType<ModelCarry['metrics']>> {
     return new Map(
       this.#state.models.flatMap(({ name }, index) => {
-        const carry = this.#carries[index];
+        const carry = this.#carries.of(index);
         return carry === undefined ? [] : [[name, carry.metrics()] as const];
       }),
     );
@@ -371,55 +324,33 @@ export class PartitionFold {
   snapshot(): FoldSnapshot {
     return {
       seat: this.#champion.seat,
-      appended: [...this.#appended],
-      carries: this.#state.models.map(({ name }, index) => ({
-        model: name,
-        carry: this.#carries[index]?.snapshot((id) => this.#model(index).extractor.term(id)),
-      })),
+      appended: this.#classes.snapshot(),
+      carries: this.#carries.snapshot(),
     };
   }
 
   /** Takes a snapshot back. Models that it does not know start empty. */
   restore(snapshot: FoldSnapshot): void {
     this.#sit(snapshot.seat);
-    this.#appended = [...snapshot.appended];
-    this.#carries = this.#state.models.map(({ name, model, extractor }) => {
-      const carry = snapshot.carries.find((of) => of.model === name)?.carry;
-      return carry === undefined
-        ? new ModelCarry(this.#carryOptions, model)
-        : ModelCarry.restore(carry, this.#carryOptions, model, (term) => extractor.intern(term));
-    });
+    this.#classes.restore(snapshot.appended);
+    this.#carries.restore(snapshot.carries);
     this.#mark();
   }
 
   /** What is committed of everything that is no sum, to be written out while folding goes on. Not between `stage` and `commit`. */
   capture(): FoldCapture {
-    const running = this.#state.models.flatMap(({ name }, index) => {
-      const carry = this.#carries[index];
-      return carry === undefined ? [] : [[name, carry] as const];
-    });
-    const carries = [...running, ...this.#dormant].flatMap(([model, carry]) => {
-      const extractor = this.#state.followed(model)?.extractor.id;
-      return extractor === undefined ? [] : [{ model, extractor, carry: carry.capture() }];
-    });
-    return { seat: this.#champion.seat, appended: [...this.#appended], carries };
+    return {
+      seat: this.#champion.seat,
+      appended: this.#classes.snapshot(),
+      carries: this.#carries.capture(),
+    };
   }
 
   /** Goes on from what was captured, by this process or another. Models that it does not hold start empty. */
   revive(capture: FoldCapture): void {
     this.#sit(capture.seat);
-    this.#appended = [...capture.appended];
-    this.#dormant.clear();
-    this.#carries = this.#state.models.map(
-      ({ model }) => new ModelCarry(this.#carryOptions, model),
-    );
-    for (const { model, carry } of capture.carries) {
-      const followed = this.#state.followed(model)?.model;
-      const revived = ModelCarry.revive(carry, this.#carryOptions, followed);
-      const index = this.#state.indexOf(model);
-      if (index === undefined) this.#dormant.set(model, revived);
-      else this.#carries[index] = revived;
-    }
+    this.#classes.restore(capture.appended);
+    this.#carries.revive(capture.carries);
     this.#mark();
   }
 
@@ -438,39 +369,18 @@ export class PartitionFold {
     if (this.#champion.seat === before) return;
     // Idle figures speak of the last record: none of those before had this champion.
     this.#lastOrigin = undefined;
-    for (const { comparison } of [...this.#carries, ...this.#dormant.values()])
-      comparison.restart();
+    this.#carries.restartComparisons();
     this.#giveRoles();
   }
 
   #giveRoles(): void {
     const { champion } = this.#champion.seat;
+    this.#rivalry.champion = champion;
     this.#running = this.#state.models.map((model) => {
       const role = model.name === champion ? 'champion' : 'challenger';
       return model.role === role ? model : { ...model, role };
     });
     this.#sinks = this.#everyone.map((index) => this.#sink(index));
-  }
-
-  /** The carry that a delta of this partition goes on with; undefined: of a kind that cannot be run here. */
-  #replayed(name: string): ModelCarry | undefined {
-    const index = this.#state.indexOf(name);
-    if (index !== undefined) return this.#carries[index];
-    const known = this.#dormant.get(name);
-    const followed = this.#state.followed(name);
-    if (known !== undefined || followed === undefined) return known;
-    const carry = new ModelCarry(this.#carryOptions, followed.model);
-    this.#dormant.set(name, carry);
-    return carry;
-  }
-
-  /** A calibrator that is due takes in what the other partitions had committed when the chunk began. */
-  #mergeCalibrators(): void {
-    for (const [index, { name }] of this.#state.models.entries()) {
-      const calibrator = this.#carries[index]?.calibrator;
-      if (calibrator?.isDue(this.partition) === true)
-        calibrator.merge(this.partition, this.#state.calibratorsBeside(name, this.partition));
-    }
   }
 
   #text(
@@ -481,7 +391,7 @@ export class PartitionFold {
   ): Refusal | undefined {
     const addressed = this.#addressed(input.model);
     if (addressed === undefined) return this.#noSuchModel(input.model);
-    const label = input.label === undefined ? undefined : this.#class(input.label);
+    const label = input.label === undefined ? undefined : this.#classes.resolve(input.label);
     if (label === null) return this.#noRoom();
     const origin = this.#records.origin(record, input.ts);
     this.#lastOrigin = origin;
@@ -490,11 +400,10 @@ export class PartitionFold {
     const answers: { model: number; answer: ScoredAnswer; unknown: number; added: number }[] = [];
     for (const index of addressed) {
       const running = this.#model(index);
-      const features = extracted[this.#analyses[index] ?? -1] ?? NOTHING;
+      const features = extracted[this.#analyses[index] ?? -1] ?? NO_FEATURES;
       const answer = this.#answer(index, running, features);
-      const unknown = unknownOf(running.model, features);
-      answers.push({ model: index, answer, unknown, added: 0 });
-      const isWanted = label === undefined && this.#carryOf(index)?.wants(id, answer) === true;
+      answers.push({ model: index, answer, unknown: 0, added: 0 });
+      const isWanted = label === undefined && this.#carries.of(index)?.wants(id, answer) === true;
       const explanation = this.#explanation(index, running, features, answer);
       const { learned } = running.model;
       outputs.push(
@@ -520,14 +429,14 @@ export class PartitionFold {
       return this.#keep(index);
     });
     events.push({ kind: 'text', answers, features, event });
-    this.#rival = undefined;
-    for (const at of this.#championFirst(answers, ({ model }) => this.#model(model).name)) {
+    for (const at of this.#rivalry.begin(answers, ({ model }) => this.#model(model).name)) {
       const entry = answers[at];
       if (entry === undefined) continue;
       this.#added = undefined;
-      const kept = features[this.#analyses[entry.model] ?? -1] ?? NO_FEATURES;
+      const kept = features[this.#analyses[entry.model] ?? -1] ?? NO_KEPT_FEATURES;
+      entry.unknown = unknownOf(this.#model(entry.model).model, kept);
       const answered = { features: kept, answer: entry.answer, unknown: entry.unknown };
-      this.#carryOf(entry.model)?.text(event, answered, this.#sinkOf(entry.model));
+      this.#carries.of(entry.model)?.text(event, answered, this.#sinkOf(entry.model));
       entry.added = this.#addedAmount();
     }
     this.#flush(outputs);
@@ -556,7 +465,7 @@ export class PartitionFold {
   ): Explanation | undefined {
     const { explain, classes } = this.#options;
     if (explain === 0 || answer.best < 0) return undefined;
-    return model.explain(features, explain, classes.declared, this.#carryOf(index)?.calibrator);
+    return model.explain(features, explain, classes.declared, this.#carries.of(index)?.calibrator);
   }
 
   /** What the record in hand added to the model in hand; 0: nothing. */
@@ -572,7 +481,7 @@ export class PartitionFold {
   ): Refusal | undefined {
     const addressed = this.#addressed(input.model);
     if (addressed === undefined) return this.#noSuchModel(input.model);
-    const label = input.label === null ? undefined : this.#class(input.label);
+    const label = input.label === null ? undefined : this.#classes.resolve(input.label);
     if (label === null) return this.#noRoom();
     const origin = this.#records.origin(record, input.ts);
     this.#lastOrigin = origin;
@@ -585,13 +494,12 @@ export class PartitionFold {
     };
     const models = addressed.map((model) => ({ model, added: 0 }));
     events.push({ kind: 'label', models, event });
-    this.#rival = undefined;
-    for (const at of this.#championFirst(models, ({ model }) => this.#model(model).name)) {
+    for (const at of this.#rivalry.begin(models, ({ model }) => this.#model(model).name)) {
       const entry = models[at];
       if (entry === undefined) continue;
       const index = entry.model;
       this.#added = undefined;
-      const outcome = this.#carryOf(index)?.label(event, this.#sinkOf(index));
+      const outcome = this.#carries.of(index)?.label(event, this.#sinkOf(index));
       entry.added = this.#addedAmount();
       if (outcome === undefined) continue;
       outputs.push(
@@ -608,13 +516,13 @@ export class PartitionFold {
     const { model } = running;
     return {
       learn: (kept, label, sight) => {
-        const calibrator = this.#carryOf(index)?.calibrator;
+        const calibrator = this.#carries.of(index)?.calibrator;
         this.#added = model.learn(this.#features.load(kept), label, sight, calibrator);
         return this.#added;
       },
       unlearn: (kept, label, addition) => model.unlearn(this.#features.load(kept), label, addition),
       metrics: () => {
-        const carry = this.#carryOf(index);
+        const carry = this.#carries.of(index);
         if (carry === undefined) return;
         this.#reported[index] = carry.scorer.scored;
         this.#emit((origin) =>
@@ -622,50 +530,20 @@ export class PartitionFold {
         );
       },
       drift: (alarm) => this.#emit((origin) => this.#records.drift(origin, running, alarm)),
-      compare: (offset, truth, answer) =>
-        this.#compare(running.name, this.#carryOf(index), offset, truth, answer),
+      compare: (...scored) => {
+        if (this.#carries.size > 1)
+          this.#rivalry.scored(running.name, this.#carries.of(index), ...scored);
+      },
       alert: (rule, at, state, value) =>
         this.#emit((origin) => this.#records.alert(origin, running, rule, at, state, value)),
     };
   }
 
-  /** Scores the champion's answer, or a challenger's beside it: a pair if both answered the same text at the same record. */
-  #compare(
-    name: string,
-    carry: ModelCarry | undefined,
-    offset: number,
-    truth: string,
-    answer: ScoredAnswer,
-  ): void {
-    if (this.#carries.length + this.#dormant.size === 1) return;
-    const score = pairedScore(truth, answer);
-    if (score === undefined) return;
-    if (name === this.#championName()) this.#rival = { offset, score };
-    else if (this.#rival?.offset === offset) carry?.comparison.add(this.#rival.score, score);
-  }
-
-  /** Places of some steps in the order in which they are taken: the champion is whom others are compared with. */
-  #championFirst<T>(
-    steps: readonly T[],
-    nameOf: (step: T) => string | undefined,
-  ): readonly number[] {
-    const places = ORDERS[steps.length] ?? [...steps.keys()];
-    if (steps.length === 1) return places;
-    const champion = this.#championName();
-    const first = steps.findIndex((step) => nameOf(step) === champion);
-    return first <= 0 ? places : [first, ...places.filter((at) => at !== first)];
-  }
-
   /** For the metrics record of a challenger. */
   #comparisonOf({ name }: RunningModel, { comparison }: ModelCarry): Comparison | undefined {
-    const champion = this.#championName();
+    const { champion, promotion } = this.#champion.seat;
     if (name === champion) return undefined;
-    const { promotion } = this.#champion.seat;
     return { champion, promotion: promotion.id, pairs: comparison.snapshot() };
-  }
-
-  #championName(): string {
-    return this.#champion.seat.champion;
   }
 
   #flush(outputs: Output[]): void {
@@ -680,7 +558,7 @@ export class PartitionFold {
 
   /** The model's answer as a value that stays: answers are views into the model's buffers. */
   #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
-    const calibrator = this.#carryOf(index)?.calibrator;
+    const calibrator = this.#carries.of(index)?.calibrator;
     const { classes, probabilities, best } = running.model.predict(features, calibrator);
     if (classes.length === 0) return NO_ANSWER;
     const kept = new Array<number>(classes.length);
@@ -694,34 +572,6 @@ export class PartitionFold {
     if (known?.length === classes.length && known.every((label, c) => label === classes[c]))
       return known;
     return (this.#classLists[index] = [...classes]);
-  }
-
-  /** Class of a label; null: it would be one too many. */
-  #class(label: string): string | null {
-    const { classes } = this.#options;
-    const resolved = classes.resolve(label);
-    if (classes.isDeclared(resolved) || this.#appended.includes(resolved)) return resolved;
-    if (!this.#metElsewhere(resolved) && !classes.hasRoom(this.#appendedEverywhere())) return null;
-    this.#appended.push(resolved);
-    return resolved;
-  }
-
-  #append(label: string): void {
-    if (this.#options.classes.isDeclared(label) || this.#appended.includes(label)) return;
-    this.#appended.push(label);
-  }
-
-  #metElsewhere(label: string): boolean {
-    return this.#state.models.some(({ model }) => model.classes.includes(label));
-  }
-
-  #appendedEverywhere(): number {
-    const met = new Set(this.#appended);
-    for (const { model } of this.#state.models) {
-      for (const label of model.classes)
-        if (!this.#options.classes.isDeclared(label)) met.add(label);
-    }
-    return met.size;
   }
 
   #addressed(model: string | undefined): readonly number[] | undefined {
@@ -742,15 +592,10 @@ export class PartitionFold {
     return sink;
   }
 
-  #carryOf(index: number | undefined): ModelCarry | undefined {
-    return index === undefined ? undefined : this.#carries[index];
-  }
-
   #mark(): void {
-    for (const carry of this.#carries) carry.mark();
-    for (const carry of this.#dormant.values()) carry.mark();
+    this.#carries.mark();
     this.#champion.mark();
-    this.#markedAppended = this.#appended.length;
+    this.#classes.mark();
   }
 
   #noSuchModel(name: string | undefined): Refusal {
@@ -782,9 +627,9 @@ export class PartitionFold {
 }
 
 /** Features of a text that a model has never learned. */
-function unknownOf(model: Model, { ids, length }: Features): number {
+function unknownOf(model: Model, { ids }: KeptFeatures): number {
   let unknown = 0;
-  for (let at = 0; at < length; at++) if (model.frequency(ids[at] ?? 0) === 0) unknown += 1;
+  for (let at = 0; at < ids.length; at++) if (model.frequency(ids[at] ?? 0) === 0) unknown += 1;
   return unknown;
 }
 
@@ -795,28 +640,14 @@ export interface FoldCapture {
   /** Undefined: no chunk was folded. */
   readonly seat: Seat | undefined;
   readonly appended: readonly string[];
-  readonly carries: readonly {
-    readonly model: string;
-    /** Identity of its features. */
-    readonly extractor: string;
-    readonly carry: CarryCapture;
-  }[];
+  readonly carries: CapturedCarries;
 }
 
 /** Everything of a partition that is no sum, as plain data. */
 export interface FoldSnapshot {
   readonly seat: Seat | undefined;
   readonly appended: readonly string[];
-  readonly carries: readonly {
-    readonly model: string;
-    readonly carry: CarrySnapshot | undefined;
-  }[];
-}
-
-/** Undefined: what every document of the model adds, or nothing. */
-function additionOf(unit: number | undefined, added: number): Addition | undefined {
-  if (unit === undefined || unit === 1 || added === 0) return undefined;
-  return { amount: added, mass: unit };
+  readonly carries: ReturnType<PartitionCarries['snapshot']>;
 }
 
 /** The time that `source.ts` tells, ms; undefined if it is no date. */

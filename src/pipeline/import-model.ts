@@ -3,7 +3,7 @@
  * source record, the first of the model topic.
  */
 import type { ModelDelta, ModelSnapshot } from '../core/models/model.ts';
-import { createExtractorFor } from '../core/models/registry.ts';
+import { createExtractorFor, createModel } from '../core/models/registry.ts';
 import { restoreModel } from '../core/models/snapshot.ts';
 import { warmStart } from '../core/models/warm-start.ts';
 import type { Extractor } from '../core/text/features.ts';
@@ -34,7 +34,7 @@ export interface ImportOptions {
  * Starts a pipeline that has learned nothing with an exported model.
  *
  * @throws CONFIG_INVALID the pipeline has learned already, or a subscriber of it is running; a weight for a kind that takes none, or
- * for classes that the model does not know; MODEL_MISMATCH this Valence makes other features
+ * for classes that the model does not know; MODEL_MISMATCH this Valence makes other features; SNAPSHOT_CORRUPT it cannot be counted
  */
 export async function importModel(options: ImportOptions): Promise<void> {
   const { log, pipeline, topics } = options;
@@ -46,6 +46,7 @@ export async function importModel(options: ImportOptions): Promise<void> {
     );
   }
   const extractor = extractorOf(options.snapshot);
+  check(options, extractor);
   const taught =
     options.weight === undefined ? whole(options, extractor) : scaled(options, extractor);
   const names = (options.snapshot.names ?? []).map(([term, name]) => {
@@ -73,6 +74,32 @@ function extractorOf(snapshot: ModelSnapshot): Extractor {
     'MODEL_MISMATCH',
     `the model was learned on ${snapshot.extractor || 'labels'}, this Valence makes ${extractor.id || 'labels'} of its kind; use the Valence that wrote it`,
   );
+}
+
+/** @throws SNAPSHOT_CORRUPT what a pipeline cannot count: another Valence wrote the file, or somebody edited it */
+function check({ snapshot, declared }: ImportOptions, extractor: Extractor): void {
+  const { kind, features, classes, masses = [], frequencies = [], calibrator } = snapshot;
+  const terms = [
+    ...features.map(([term]) => term),
+    ...(snapshot.names ?? []).map(([term]) => term),
+  ];
+  if (terms.some((term) => extractor.intern(term) === -1))
+    refuse(`snapshot.features and snapshot.names must be features of ${extractor.id}`);
+  const counts = [
+    ...features.map(([, ...row]) => row),
+    classes.map(({ documents }) => documents),
+    masses,
+    frequencies,
+  ];
+  if (!counts.every((row) => row.every((count) => Number.isSafeInteger(count))))
+    refuse('snapshot: counts and documents must be integers');
+  const weights = createModel(kind, extractor, declared).calibrator()?.weights.length ?? 0;
+  if (calibrator !== undefined && calibrator.weights.length !== weights)
+    refuse(`snapshot.calibrator.weights must be ${weights} numbers`);
+}
+
+function refuse(what: string): never {
+  throw new ValenceError('SNAPSHOT_CORRUPT', `${what}; export the model again`);
 }
 
 function whole({ name, snapshot }: ImportOptions, extractor: Extractor): TaughtModel {

@@ -70,10 +70,15 @@ export async function lastFolded(
   return record !== undefined && record.offset < position ? record : undefined;
 }
 
-/** Undefined: no JSON. The topic may be shared with somebody else. */
+const decoder = new TextDecoder();
+/** How result records write their type; few of a thousand results are metrics. */
+const METRICS = new TextEncoder().encode('{"type":"metrics"');
+
+/** Undefined: no metrics record that Valence wrote. */
 function readJson(value: Uint8Array | null): unknown {
+  if (value === null || METRICS.some((byte, at) => value[at] !== byte)) return undefined;
   try {
-    return value === null ? undefined : JSON.parse(new TextDecoder().decode(value));
+    return JSON.parse(decoder.decode(value));
   } catch {
     return undefined;
   }

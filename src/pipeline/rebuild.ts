@@ -13,7 +13,7 @@ import { topicSpecs } from '../ports/topic-specs.ts';
 import { PROMOTION_KEY, type PromotionRecord } from '../../topics/index.ts';
 import type { ModelDelta } from '../core/models/model.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
-import { isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
+import { holdsLabels, isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { ownAll, type OwnAllOptions } from './own-all.ts';
 import { newestPromotion } from './newest-promotion.ts';
@@ -29,7 +29,7 @@ export interface RebuildOptions extends Omit<OwnAllOptions, 'topics' | 'partitio
   readonly models: readonly ModelSpec[];
   readonly analyzer: string;
   readonly fold: FoldOptions;
-  /** Also when the source no longer begins with the first record: the model then lacks what those taught. */
+  /** Also without what the source does not give back: its first records, or a model that an older Valence imported. */
   readonly force?: boolean;
   /** Source records folded so far, and how many there are to fold. */
   readonly onProgress?: (records: number, of: number) => void;
@@ -73,8 +73,9 @@ interface Switch {
 const EMPTY: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
 
 /**
- * @throws CONFIG_INVALID a subscriber is running, or the source lacks its first records; TOPIC_MISMATCH; MODEL_MISMATCH a delta
- * that is left was written by other models; SOURCE_TRUNCATED the source ends before the position
+ * @throws CONFIG_INVALID a subscriber is running, the source lacks its first records, or the model began with one that an older
+ * Valence imported; TOPIC_MISMATCH; MODEL_MISMATCH a delta that is left was written by other models; SOURCE_TRUNCATED the source
+ * ends before the position
  */
 export async function rebuildModel(options: RebuildOptions): Promise<Rebuilt> {
   const { log, fold } = options;
@@ -199,12 +200,11 @@ class Rebuild {
     const { start, end } = await rangeOf(log, model, partition);
     const range = { from: start, until: end };
     for await (const { key, value } of recordsBetween(log, model, partition, range)) {
-      if (key === null && value !== null && isOlderDelta(value))
-        return {
-          end,
-          genesis: start === 0 ? readRange(value).from : undefined,
-          imported: undefined,
-        };
+      if (key === null && value !== null && isOlderDelta(value)) {
+        const { from, to } = readRange(value);
+        if (isSeed({ from, to }) && holdsLabels(value)) this.#requireForce(partition);
+        return { end, genesis: start === 0 ? from : undefined, imported: undefined };
+      }
       const delta = key === null && value !== null ? readable(value) : undefined;
       if (value === null || delta === undefined) continue;
       this.#compare(specsOf(value));
@@ -216,6 +216,18 @@ class Rebuild {
       };
     }
     return { end, genesis: undefined, imported: undefined };
+  }
+
+  /** An older Valence wrote what the partition began with, and this one cannot take it over. */
+  #requireForce(partition: number): void {
+    const { fold, force = false } = this.#options;
+    if (force) return;
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `${fold.topics.model}/${partition} begins with an imported model in a format of an older Valence, and the source topic does not give it back: ` +
+        `import its file into a new --pipeline ('valence model export' of that Valence writes one); --force makes the model without it`,
+      { partition },
+    );
   }
 
   /** Where the deltas that are left switch. */
@@ -238,7 +250,8 @@ class Rebuild {
    *
    * @returns number of deltas written
    */
-  async #begin({ owned, from, to, isNew, imported, modelEnd }: Lane): Promise<number> {
+  async #begin(lane: Lane): Promise<number> {
+    const { owned, from, to, isNew, imported, modelEnd } = lane;
     const { log, fold } = this.#options;
     const { model: topic, snapshots } = fold.topics;
     const { partition } = owned;
@@ -255,7 +268,11 @@ class Rebuild {
     });
     // They stand behind what goes now.
     if (modelEnd > 0) await log.trim(topic, partition, modelEnd);
-    for (const value of values) this.#state.apply(readDelta(value));
+    for (const value of values) {
+      const delta = readDelta(value);
+      this.#state.apply(delta);
+      lane.fold.replay(delta);
+    }
     return values.length;
   }
 
@@ -276,15 +293,18 @@ class Rebuild {
   ): readonly Uint8Array[] {
     const { pipeline, extractors, models, positions } = this.#state;
     const seen = positions.map((_, p) => (p === partition ? from : undefined));
-    const header = { pipeline, partition, epoch, from, to: from, seen, names: [], events: [] };
+    const header = { pipeline, partition, epoch, from, to: from, seen, events: [] };
     const nothing = models.map(({ name, model, extractor: { id } }) => {
       const { kind, unit } = model;
       return { name, kind, extractor: id, unit, delta: EMPTY, calibrator: undefined };
     });
-    const given = imported?.taught(extractors);
-    return (given === undefined ? [nothing] : [given, nothing]).map((taught) =>
-      this.#encoder.encode({ ...header, models: taught }, extractors),
-    );
+    const seeds = [
+      ...(imported === undefined
+        ? []
+        : [{ ...header, names: imported.names, models: imported.taught(extractors) }]),
+      { ...header, names: [], models: nothing },
+    ];
+    return seeds.map((seed) => this.#encoder.encode(seed, extractors));
   }
 
   /** The next chunk of a lane, if it has none. */

@@ -12,7 +12,7 @@ import type { EventLog } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
 import type { CarryHeader, TopicNames } from '../../topics/index.ts';
 import { decodeCarry } from './carry-snapshot.ts';
-import { isBeginning } from './delta-reader.ts';
+import { isBeginning, type ReadDelta } from './delta-reader.ts';
 import type { PartitionFold } from './fold.ts';
 import { ModelFollower, noBeginning, readDeltas, REBUILD } from './follower.ts';
 import { SnapshotTopic, type Subject } from './snapshot-topic.ts';
@@ -90,30 +90,16 @@ export async function restorePartition(
   until?: number,
   onDelta?: () => void,
 ): Promise<void> {
-  const { log, topics, state, follower } = subject;
+  const { topics, state, follower } = subject;
   const { partition } = fold;
-  const carry = await restoreCarry(subject, fold);
+  const carry = await restoreCarry(subject, fold, onDelta);
   let reached = carry?.position ?? undefined;
-  const from = Math.min(carry?.model ?? 0, follower.next(partition));
+  // The sums hold all that lies below the carry.
+  const from = carry?.model ?? 0;
   let next = from;
-  const deltas = readDeltas(log, topics.model, partition, {
-    from,
-    ...(until === undefined ? {} : { until }),
-    onRead: (start, records, end) => {
-      if (partition === 0) follower.promotions.saw(start, records, end);
-    },
-  });
-  for await (const read of deltas) {
+  for await (const read of applied(subject, partition, from, until)) {
     const { delta } = read;
     onDelta?.();
-    try {
-      state.apply(delta);
-    } catch (error) {
-      // Who slept while snapshots and trims went on begins anew with a snapshot.
-      if (isValenceError(error) && error.code === 'DELTA_GAP')
-        await follower.requireAll(partition, from, delta);
-      throw error;
-    }
     next = read.next;
     if (reached !== undefined && delta.to <= reached) continue;
     if (reached !== undefined && delta.from !== reached)
@@ -134,12 +120,40 @@ export async function restorePartition(
   if (next > follower.next(partition)) follower.seek(partition, next);
 }
 
+/** Deltas of a partition, each when it is in the sums. */
+async function* applied(
+  { log, topics, state, follower }: RestoreSubject & Restored,
+  partition: number,
+  from: number,
+  until: number | undefined,
+): AsyncGenerator<{ readonly delta: ReadDelta; readonly next: number }, void, undefined> {
+  const deltas = readDeltas(log, topics.model, partition, {
+    from,
+    ...(until === undefined ? {} : { until }),
+    onRead: (start, records, end) => {
+      if (partition === 0) follower.promotions.saw(start, records, end);
+    },
+  });
+  for await (const read of deltas) {
+    try {
+      state.apply(read.delta);
+    } catch (error) {
+      // Who slept while snapshots and trims went on begins anew with a snapshot.
+      if (isValenceError(error) && error.code === 'DELTA_GAP')
+        await follower.requireAll(partition, from, read.delta);
+      throw error;
+    }
+    yield read;
+  }
+}
+
 /** Takes back the newest carry of a partition that can be used. Undefined: none, but all deltas are there. */
 async function restoreCarry(
   subject: RestoreSubject & Restored,
   fold: PartitionFold,
+  onDelta?: () => void,
 ): Promise<CarryHeader | undefined> {
-  const { log, topics, state, snapshots } = subject;
+  const { log, topics, state, follower, snapshots } = subject;
   const { partition } = fold;
   await snapshots.refresh();
   const kind = { kind: 'carry', partition } as const;
@@ -147,12 +161,15 @@ async function restoreCarry(
   if (range === undefined) return undefined;
   for (const found of snapshots.whole(kind)) {
     const { header } = found;
-    const content =
-      header.extractors.every((id) => state.extractors.find(id) !== undefined) &&
-      (await goesOn(log, topics.model, partition, range, header))
-        ? await snapshots.content(found)
-        : undefined;
-    if (content === undefined) {
+    const content = (await goesOn(log, topics.model, partition, range, header))
+      ? await snapshots.content(found)
+      : undefined;
+    // The sums may be older: of models that came since, the deltas up to the carry tell.
+    const known = follower.next(partition);
+    if (content !== undefined && known < header.model)
+      for await (const _ of applied(subject, partition, known, header.model)) onDelta?.();
+    const isKnown = header.extractors.every((id) => state.extractors.find(id) !== undefined);
+    if (content === undefined || !isKnown) {
       snapshots.reject(found);
       continue;
     }

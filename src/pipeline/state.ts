@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { compareTerms } from '../core/models/class-counts.ts';
+import { shortKind } from '../core/models/gtnb-kind.ts';
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
 import type { Model, ModelSnapshot } from '../core/models/model.ts';
 import { MODEL_KINDS } from '../core/models/model-kinds.ts';
@@ -232,7 +233,7 @@ export class PipelineState {
     if (running.model.kind !== kind || running.extractor.id !== extractor) {
       throw new ValenceError(
         'MODEL_MISMATCH',
-        `model '${name}' was learned as ${kind} on ${extractor || 'labels'}, and is asked to run as ${running.model.kind} on ` +
+        `model '${name}' was learned as ${shortKind(kind)} on ${extractor || 'labels'}, and is asked to run as ${shortKind(running.model.kind)} on ` +
           `${running.extractor.id || 'labels'}; ask for the former, or use another --pipeline`,
         { model: name },
       );
@@ -244,7 +245,7 @@ export class PipelineState {
     const known = this.#dormant.get(name);
     if (known !== undefined) return known.model.kind === kind ? known.model : undefined;
     if (!MODEL_KINDS.includes(kind.split(':')[0] ?? '')) return undefined;
-    const own = this.extractors.for(kind);
+    const own = this.extractors.for(kind, analyzerOf([{ kind, extractor }]));
     if (own.id !== extractor) return undefined;
     const model = createModel(kind, own, this.#declared);
     model.stage();

@@ -165,8 +165,10 @@ export function decodeSums(
   }
   for (let left = reader.varint(); left > 0; left--) {
     const own = extractors.find(reader.string());
-    for (let names = reader.varint(); names > 0; names--)
-      own?.giveName(reader.varint(), reader.string());
+    for (let names = reader.varint(); names > 0; names--) {
+      const [id, name] = [reader.varint(), reader.string()];
+      own?.giveName(id, name);
+    }
   }
   const models: { name: string; delta: ModelDelta; calibrators: Calibrators }[] = [];
   while (reader.remaining > 0) {
@@ -199,7 +201,11 @@ function decodeModel(reader: ByteReader, unit: CountUnit, ids: Int32Array | unde
     }
   } else {
     const length = reader.varint();
-    for (let at = 0; at < length; at++) rows.read(reader, ids[at] ?? 0);
+    for (let at = 0; at < length; at++) {
+      rows.read(reader, ids[at] ?? 0);
+      // The vocabulary is full here, and was not where the snapshot was taken.
+      if (ids[at] === -1) rows.drop();
+    }
   }
   const delta = { classes, ids: rows.ids.slice(0, rows.length), counts: rows.counts };
   return unit === 1
@@ -234,6 +240,13 @@ class Rows {
       for (let bit = 0; mask >>> bit !== 0; bit++)
         if ((mask >>> bit) & 1) this.counts[base + first + bit] = reader.signed();
     }
+  }
+
+  /** The last row was never read. */
+  drop(): void {
+    const end = this.length * this.#classes;
+    this.length -= 1;
+    this.counts.fill(0, end - this.#classes, end);
   }
 
   #grow(): void {

@@ -329,12 +329,15 @@ export class PartitionVerifier {
     const { partition } = this;
     const { results, dlq } = this.#options.fold.topics;
     // A rebuild makes a partition's deltas beside others than their owners saw: with several, results stay as they were predicted.
-    if (this.#rebuilt === delta.epoch && this.#untils.length > 1) {
+    const isRebuilt = this.#rebuilt === delta.epoch;
+    if (isRebuilt && this.#untils.length > 1) {
       await this.results.pass(delta.to);
       await this.deadLetters.pass(delta.to);
       return undefined;
     }
     for (const output of chunk.outputs) {
+      // And its chunks are longer: the partition may have been idle within one.
+      if (isRebuilt && output.topic === results) await this.results.passIdle(delta.to);
       const verifier =
         output.topic === results
           ? this.results

@@ -3,9 +3,10 @@
  * the model topic alone; it moves forward only.
  */
 import type { EventLog } from '../ports/event-log.ts';
+import type { CarryHeader } from '../../topics/index.ts';
 import { readDelta, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
-import { carryOf, type RestorePoints } from './restore-points.ts';
+import { carryOf, type RestorePoint, type RestorePoints } from './restore-points.ts';
 import { analyzerOf, PipelineState, type ModelSpec } from './state.ts';
 import { TopicCursor } from './topic-cursor.ts';
 
@@ -33,8 +34,10 @@ export class View {
   readonly #applied = new Set<number>();
   /** By partition: position that the sums began with; nothing before it can be seen apart. */
   readonly #floors: readonly (number | undefined)[];
-  /** Position that the carry began with. */
+  /** Position that the carry begins with. */
   readonly #carried: number | undefined;
+  /** The carry that it begins with, until the sums are there: they tell which models there were. */
+  #carry: RestorePoint<CarryHeader> | undefined;
 
   constructor(
     { log, pipeline, fold }: VerifySubject,
@@ -53,11 +56,11 @@ export class View {
       partitions: untils.length,
     });
     this.fold = new PartitionFold(this.state, partition, fold);
-    const carry = points?.carries.get(partition);
+    this.#carry = points?.carries.get(partition);
     if (points !== undefined) this.state.restore(points.sums.header, points.sums.content);
-    if (carry !== undefined) this.fold.revive(carryOf(carry, this.state));
     this.#floors = [...this.state.positions];
-    this.#carried = carry?.header.position ?? undefined;
+    this.#carried = this.#carry?.header.position ?? undefined;
+    this.#revive();
     for (const [q, floor] of this.#floors.entries()) if (floor !== undefined) this.#applied.add(q);
     this.#deltas = untils.map((_, q) => {
       const known = q === partition ? 0 : (points?.sums.header.partitions[q]?.model ?? 0);
@@ -89,6 +92,7 @@ export class View {
   accept(delta: ReadDelta): void {
     this.state.apply(delta);
     if (delta.to > (this.#carried ?? -1)) this.fold.replay(delta);
+    else this.#revive();
   }
 
   /**
@@ -124,6 +128,13 @@ export class View {
     }
   }
 
+  #revive(): void {
+    if (this.#carry === undefined) return;
+    if ((this.state.positions[this.#partition] ?? -1) < (this.#carried ?? -1)) return;
+    this.fold.revive(carryOf(this.#carry, this.state));
+    this.#carry = undefined;
+  }
+
   async #take(q: number, position: number): Promise<void> {
     const cursor = this.#deltas[q];
     if (cursor === undefined) return;
@@ -157,7 +168,7 @@ export function deltaCursor(
 }
 
 /** A delta that covers no source record begins a model: an imported one, or one that was rebuilt. */
-export function isSeed({ from, to }: ReadDelta): boolean {
+export function isSeed({ from, to }: Pick<ReadDelta, 'from' | 'to'>): boolean {
   return from === to;
 }
 

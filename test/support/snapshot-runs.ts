@@ -189,13 +189,14 @@ export async function copyOf(log: EventLog, omit: string): Promise<EventLog> {
 export async function restored(
   log: EventLog,
   models: readonly ModelSpec[] = [CHAMPION],
+  analyzer = 'river',
 ): Promise<{ readonly state: PipelineState; readonly folds: readonly PartitionFold[] }> {
   const partitions = (await log.describeTopic(TOPICS.model))?.partitions.length ?? 0;
   const state = new PipelineState({
     pipeline: PIPELINE,
     models,
     declared: DECLARED,
-    analyzer: 'river',
+    analyzer,
     partitions,
   });
   const subject = { log, topics: TOPICS, state };

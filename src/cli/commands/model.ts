@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
 import type { Logit, Model } from '../../core/models/model.ts';
+import { shortKind } from '../../core/models/gtnb-kind.ts';
 import { ValenceError } from '../../errors.ts';
 import { ClassRules } from '../../pipeline/classes.ts';
 import { importModel } from '../../pipeline/import-model.ts';
@@ -74,7 +75,7 @@ const show = command({
           models.map(({ model, role, previous, kind, learned, vocabulary, classes }) => [
             model,
             previous === true ? `${role}, before: champion` : role,
-            kind,
+            shortKind(kind),
             count(learned),
             count(vocabulary),
             classes.map(([label, n]) => `${label} ${count(n)}`).join(', '),
@@ -316,13 +317,13 @@ async function withChosen(
 
 /** What the features of an explanation add up to, and with what. */
 function logitRows({ rest, prior, bias, value, towards }: Logit): string[][] {
-  const row = (what: string, weight: number): string[] => [what, weight.toFixed(3)];
-  return [
-    ...(rest === 0 ? [] : [row('(other features)', rest)]),
-    row('(class sizes)', prior),
-    row('(correction of the class)', bias),
-    row(`= log-odds of ${oneLine(towards)}`, value),
+  const rows: (readonly [what: string, weight: number])[] = [
+    ['(other features)', rest],
+    ['(class sizes)', prior],
+    ['(correction of the class)', bias],
+    [`= log-odds of ${oneLine(towards)}`, value],
   ];
+  return rows.slice(rest === 0 ? 1 : 0).map(([what, weight]) => [what, weight.toFixed(3)]);
 }
 
 /** Documents of each class that was met, in the model's order. */

@@ -120,12 +120,18 @@ export class GtnbCounts implements ClassColumns {
     return column === undefined ? undefined : this.#classes.sightOf(column);
   }
 
-  /** Labels of the classes with a sight or a document, in the order of the answer. */
+  /** Labels of the classes with a sight, a document or a count, in the order of the answer. A warm start counts without documents. */
   seen(): readonly string[] {
-    const seen = this.#classes.seen().map((column) => this.#classes.labels[column] ?? '');
+    this.settle();
+    const met = this.#classes.seen().map((column) => this.#classes.labels[column] ?? '');
+    const seen = this.labels.filter(
+      (label, column) => met.includes(label) || this.totals[column] !== 0,
+    );
     return [
       ...this.#declared.filter((label) => seen.includes(label)),
-      ...seen.filter((label) => !this.#declared.includes(label)),
+      ...[...met, ...seen.filter((label) => !met.includes(label))].filter(
+        (label) => !this.#declared.includes(label),
+      ),
     ];
   }
 

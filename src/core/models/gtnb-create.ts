@@ -40,8 +40,19 @@ export function createGtnbModel(
   declared: readonly string[],
 ): Gtnb {
   const words = wordsOf(kind, declared);
-  const lexicon = words && isHashed(kind) ? new HashedLexicon(words, kind.bits) : undefined;
+  const lexicon = words && isHashed(kind) ? hashedLexicon(words, kind.bits) : undefined;
   return gtnb(kind, extractor, declared, lexicon);
+}
+
+/** By list of words, by bits: it never changes, and takes 3 ms to make. */
+const hashedLexicons = new WeakMap<ReadonlyMap<string, number>, Map<number, HashedLexicon>>();
+
+function hashedLexicon(words: ReadonlyMap<string, number>, bits: number): HashedLexicon {
+  const byBits = hashedLexicons.get(words) ?? new Map<number, HashedLexicon>();
+  hashedLexicons.set(words, byBits);
+  const lexicon = byBits.get(bits) ?? new HashedLexicon(words, bits);
+  byBits.set(bits, lexicon);
+  return lexicon;
 }
 
 /** A kind whose memory has a bound. */

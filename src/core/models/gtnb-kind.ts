@@ -59,6 +59,21 @@ export function parseGtnbKind(kind: string): GtnbKind {
   };
 }
 
+/** A kind as people write it: the options that are not the default. Other kinds stay as they are. */
+export function shortKind(canonical: string): string {
+  if (!isGtnbKind(canonical)) return canonical;
+  const defaults = new Set(
+    parseGtnbKind(NAME)
+      .canonical.slice(NAME.length + 1)
+      .split(','),
+  );
+  const options = canonical
+    .slice(NAME.length + 1)
+    .split(',')
+    .filter((option) => option !== '' && !defaults.has(option));
+  return options.length === 0 ? NAME : `${NAME}:${options.join(',')}`;
+}
+
 function parseBits(given: string | undefined): number | 'exact' {
   if (given === undefined) return DEFAULT_BITS;
   if (given === 'exact') return 'exact';

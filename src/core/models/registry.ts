@@ -84,14 +84,10 @@ export function featureSourceOf(kind: string): FeatureSource {
  * Text to the features that a kind counts; kinds whose extractors have one identity can share it.
  *
  * @param analyzer of the kinds of River's
- * @param maxFeatures bound on their vocabulary; default: the kind's own
  * @throws {ValenceError} CONFIG_INVALID: unknown kind, analyzer or option; gtnb with `bits=exact`, which only `evaluate` can run
  */
-export function createExtractorFor(
-  kind: string,
-  analyzer: string,
-  maxFeatures: number | undefined = parseModelKind(kind).maxFeatures,
-): Extractor {
+export function createExtractorFor(kind: string, analyzer: string): Extractor {
+  const { maxFeatures } = parseModelKind(kind);
   const source = featureSourceOf(kind);
   if (source === 'none') return NO_EXTRACTOR;
   if (source === 'analyzer')

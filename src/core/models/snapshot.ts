@@ -75,13 +75,18 @@ export function restoreModel(
 
 /**
  * SHA-256 (hex) of a model's sums: kind, extractor, classes with documents by name, features by term with their counts. Equal
- * input gives an equal hash, whatever the order, the partitions and the processes.
+ * input gives an equal hash, whatever the order, the partitions and the processes; except with `dfe=on`, where what a document
+ * adds depends on what its partition had seen.
  */
 export function modelHash(model: Model): string {
   const { kind, extractor, classes, features, masses, frequencies } = model.snapshot();
   const columns = classes
     .map(({ label, documents }, index) => ({ label, documents, index }))
-    .filter(({ documents }) => documents > 0)
+    .filter(
+      ({ documents, index }) =>
+        // A warm start has counts without documents.
+        documents > 0 || features.some((row) => (row[index + 1] ?? 0) !== 0),
+    )
     .toSorted((a, b) => compareTerms(a.label, b.label));
   const hash = createHash('sha256');
   const head = columns.map(({ label, documents, index }) => [

@@ -431,7 +431,7 @@ class Round {
     const history: History = {
       pipeline: this.#pipeline,
       topics,
-      models: [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
+      models: [{ name: 'champion', kind: 'gtnb', role: 'champion' }],
       analyzer: 'river',
       fold,
       raw,

@@ -92,7 +92,7 @@ export async function memoryHistory(seed: number): Promise<History> {
   return {
     pipeline: PIPELINE,
     topics,
-    models: [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
+    models: [{ name: 'champion', kind: 'gtnb', role: 'champion' }],
     analyzer: 'river',
     fold: { ...FOLD_DEFAULTS, topics, classes: new ClassRules({ declared: DECLARED }) },
     raw,

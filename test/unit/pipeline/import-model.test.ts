@@ -109,3 +109,39 @@ describe('a warm start', () => {
     );
   });
 });
+
+describe('an exported model', () => {
+  test('of a warm start that has seen no document can be read back, and its counts show in the hash', async () => {
+    const { snapshot } = await taught('gtnb:bits=12');
+    const hashes: string[] = [];
+    for (const weight of [0.5, 1]) {
+      const { state } = await load(await imported({ snapshot, weight }));
+      const [running] = state.models;
+      if (running === undefined) throw new Error('no champion');
+      const exported = state.exported(running);
+      expect(exported.classes.map(({ label }) => label)).toEqual(['negative', 'positive']);
+      expect(decodeSnapshot(encodeSnapshot(exported))).toEqual(exported);
+      hashes.push(state.hash('champion').hash);
+    }
+    expect(new Set(hashes).size).toBe(2);
+  });
+
+  test.each<[string, (snapshot: ModelSnapshot) => Partial<ModelSnapshot>]>([
+    ['a feature beyond the bits', () => ({ features: [['#9999999', 1, 0]] })],
+    ['a name of a feature beyond the bits', () => ({ names: [['#99999', 'soup']] })],
+    ['a part of a count', ({ features }) => ({ features: [[features[0]![0], 1.5, 0]] })],
+    [
+      'a calibrator of another size',
+      ({ calibrator }) => ({ calibrator: { ...calibrator!, weights: [1], squares: [1] } }),
+    ],
+  ])('with %s is refused before anything is written', async (_what, change) => {
+    const { snapshot } = await taught('gtnb:bits=12');
+    const edited = decodeSnapshot(encodeSnapshot({ ...snapshot, ...change(snapshot) }));
+    const { log } = await newPipeline();
+    const into = { log, pipeline: PIPELINE, topics: TOPICS, declared: DECLARED, name: 'champion' };
+    await expect(importModel({ ...into, snapshot: edited })).rejects.toMatchObject({
+      code: 'SNAPSHOT_CORRUPT',
+    });
+    expect((await log.describeTopic(TOPICS.model))?.partitions[0]?.end).toBe(0);
+  });
+});

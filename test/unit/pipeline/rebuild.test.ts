@@ -122,6 +122,24 @@ describe('a lost model topic', () => {
     });
   });
 
+  test('of a partition that was idle meanwhile is verified: its chunks are longer than they were', async () => {
+    const lost = await newPipeline(1);
+    for (const from of [0, 45, 90]) {
+      await publish(lost, 45, from);
+      await subscribe(lost);
+    }
+    const idle = lost.store
+      .partition(TOPICS.results, 0)
+      .records.filter((record) => jsonOf(record)['idle'] === true).length;
+    expect(idle).toBeGreaterThan(3);
+    await rebuild(lost);
+    const found = await verify({ log: lost.log, pipeline: PIPELINE, fold: FOLD });
+    expect(found).toMatchObject({ verified: true, records: 135 });
+    // Those behind the last record are still compared.
+    const unverified = found !== undefined && found.verified ? found.unverified.results : 0;
+    expect(unverified).toBe(idle - MODELS.length);
+  });
+
   test('that was folded in part only is made again up to there', async () => {
     const lost = await newPipeline(1);
     await publish(lost, 50);
@@ -201,6 +219,96 @@ describe('a damaged model topic', () => {
     tamper(second.store, TOPICS.model, 0, (records) => records.slice(0, length - 1));
     const rebuilt = await rebuild(second);
     expect([rebuilt.learned, rebuilt.hash]).toEqual([before.learned, before.hash]);
+  });
+});
+
+/** A pipeline that began with an imported GT-NB, and what that was. */
+async function importedGt(kind: string, partitions = 1) {
+  const models = [{ name: 'champion', kind, role: 'champion' as const }];
+  const first = await newPipeline(1);
+  await publish(first, 120);
+  await runSubscriber({ log: first.log, pipeline: PIPELINE, models, untilEnd: true });
+  const common = { pipeline: PIPELINE, topics: TOPICS, declared: DECLARED };
+  const { state } = await loadModel({ log: first.log, ...common });
+  const snapshot = state.exported(state.models[0]!);
+  const second = await newPipeline(partitions);
+  await importModel({ log: second.log, ...common, name: 'champion', snapshot });
+  await publish(second, 40, 120);
+  const own = { log: second.log, pipeline: PIPELINE, models };
+  await runSubscriber({ ...own, fold: SETTINGS, untilEnd: true });
+  return { pipeline: second, models, snapshot };
+}
+
+describe('an imported GT-NB', () => {
+  test.each([1, 2])(
+    'keeps calibrator and names through a rebuild of %i partitions',
+    async (partitions) => {
+      const { pipeline, models, snapshot } = await importedGt('gtnb:bits=10,dfe=on', partitions);
+      const read = async () => {
+        const common = {
+          log: pipeline.log,
+          pipeline: PIPELINE,
+          topics: TOPICS,
+          declared: DECLARED,
+        };
+        const { state, carryHash } = await loadModel({ ...common, carry: FOLD });
+        const [model] = state.models;
+        const names = [...model!.extractor.names];
+        return { ...state.hash('champion'), carryHash, names, ...state.exported(model!) };
+      };
+      const before = await read();
+      // What the import brought is no small part of what there is.
+      expect(snapshot.names!.length).toBeGreaterThan(3);
+      expect(snapshot.calibrator!.bias.length).toBeGreaterThan(1);
+      await rebuild(pipeline, { models });
+      const after = await read();
+      if (partitions === 1) expect(after).toEqual(before);
+      expect(after.names!.length).toBeGreaterThanOrEqual(snapshot.names!.length);
+      expect(await verify({ log: pipeline.log, pipeline: PIPELINE, fold: FOLD })).toMatchObject({
+        verified: true,
+        records: 40,
+      });
+    },
+  );
+
+  test('in the format of an older version is not dropped unless that is forced', async () => {
+    const { pipeline, models } = await importedGt('gtnb:bits=10');
+    const { length } = pipeline.store.partition(TOPICS.model, 0).records;
+    // The header is that of version 1; nothing behind its labels is looked at.
+    tamper(pipeline.store, TOPICS.model, 0, (records) =>
+      records.map((record) =>
+        record.key === null
+          ? {
+              ...record,
+              value: Uint8Array.from(record.value!, (byte, at) => (at === 2 ? 1 : byte)),
+            }
+          : record,
+      ),
+    );
+    await expect(rebuild(pipeline, { models })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('begins with an imported model'),
+    });
+    expect(pipeline.store.partition(TOPICS.model, 0)).toMatchObject({ start: 0, end: length });
+    expect(await rebuild(pipeline, { models, force: true })).toMatchObject({ records: 40 });
+  });
+
+  test('of an older version that was made again from the source is made again without force', async () => {
+    const lost = await newPipeline(1);
+    await publish(lost, 30);
+    await subscribe(lost);
+    await rebuild(lost);
+    tamper(lost.store, TOPICS.model, 0, (records) =>
+      records.map((record) =>
+        record.key === null
+          ? {
+              ...record,
+              value: Uint8Array.from(record.value!, (byte, at) => (at === 2 ? 1 : byte)),
+            }
+          : record,
+      ),
+    );
+    expect(await rebuild(lost)).toMatchObject({ records: 30 });
   });
 });
 

@@ -5,6 +5,8 @@ import { ValenceError } from '../../../src/errors.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
 import { SnapshotTopic, type Found, type Subject } from '../../../src/pipeline/snapshot-topic.ts';
 import type { SubscriberEvent } from '../../../src/pipeline/subscriber.ts';
+import { verify } from '../../../src/pipeline/verify.ts';
+import type { ModelSpec } from '../../../src/pipeline/state.ts';
 import type { EventLog } from '../../../src/ports/event-log.ts';
 import {
   CHALLENGER,
@@ -128,7 +130,7 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
           });
         },
       ),
-      { numRuns: kind === 'memory' ? 25 : 8 },
+      { numRuns: kind === 'memory' ? 15 : 6 },
     );
   });
 
@@ -577,6 +579,66 @@ test('a model that the snapshot taker does not run stays in snapshots', async ()
       expect(await state(log)).toEqual(await state(kept));
       expect(await resultsOf(log)).toEqual(await resultsOf(kept));
     });
+  });
+});
+
+describe('a challenger that comes after a snapshot of the sums and goes', () => {
+  const champion: ModelSpec = { ...CHAMPION, kind: 'gtnb:bits=14' };
+  /** Eight words of many, so that the sums are large and their next snapshot is far. */
+  const many = (count: number, from: number): SourceInput[] =>
+    Array.from({ length: count }, (_, i) => {
+      const n = from + i;
+      const text = Array.from({ length: 8 }, (_w, at) => `w${((n * 8 + at) * 7919) % 5003}`).join(
+        ' ',
+      );
+      return { id: `r-${n}`, text, label: n % 3 === 0 ? 'positive' : 'negative' };
+    });
+
+  test.each([
+    ['complement', 'river:ngrams=1-2'],
+    ['gtnb:bits=14,dfe=on', 'river'],
+  ])('as %s on %s is in the carries, and is taken up again', async (kind, analyzer) => {
+    const both: ModelSpec[] = [champion, { ...CHALLENGER, kind }];
+    const alone = [champion];
+    const sumsOf = (log: EventLog) => wholeOf(log, { kind: 'sums' });
+    const carriesOf = (log: EventLog) => wholeOf(log, { kind: 'carry', partition: 0 });
+    /** Carries are snapshotted often; then all that the sums hold is let go of. */
+    const live = async (log: EventLog, isCalm: boolean) => {
+      let from = 0;
+      const run = async (count: number, models: ModelSpec[]) => {
+        await publish(log, many(count, from), from);
+        from += count;
+        const taking = isCalm ? {} : { snapshotEvery: 1, keepDeltas: true };
+        const analyzers = models === both ? { analyzer } : {};
+        await subscribe(log, { models, ...analyzers, ...taking });
+      };
+      await run(900, alone);
+      await run(5, alone);
+      await run(80, both);
+      await run(80, both);
+      if (!isCalm) {
+        const [sums, ...others] = await sumsOf(log);
+        expect([sums?.header.models.length, others.length]).toEqual([1, 0]);
+        const carries = await carriesOf(log);
+        expect(carries.map(({ header }) => header.position)).toEqual([1065, 985]);
+        await log.trim(TOPICS.model, 0, sums?.header.partitions[0]?.model ?? 0);
+        expect(await startOf(log, TOPICS.model)).toBeGreaterThan(0);
+        const verified = await verify({ log, pipeline: PIPELINE, fold: FOLD });
+        expect(verified).toMatchObject({ verified: true });
+      }
+      await run(120, alone);
+      if (!isCalm) expect((await carriesOf(log))[0]?.header.position).toBe(1185);
+      await run(10, both);
+      const { state, folds } = await restored(log, both, analyzer);
+      return [
+        both.map(({ name }) => state.hash(name)),
+        state.models.map((model) => state.meanCalibrator(model)?.snapshot()),
+        folds.map((fold) => fold.snapshot()),
+        await resultsOf(log),
+      ];
+    };
+    const disturbed = await withLog('memory', 1, (log) => live(log, false));
+    expect(disturbed).toEqual(await withLog('memory', 1, (log) => live(log, true)));
   });
 });
 

@@ -357,7 +357,14 @@ describe('a model as data', () => {
     const snapshot = state.models[0]?.model.snapshot();
     const other = await newLog();
     if (snapshot === undefined) throw new Error('no champion');
-    const into = { log: other, pipeline: PIPELINE, topics: TOPICS, name: 'champion', snapshot, declared: DECLARED };
+    const into = {
+      log: other,
+      pipeline: PIPELINE,
+      topics: TOPICS,
+      name: 'champion',
+      snapshot,
+      declared: DECLARED,
+    };
     await importModel(into);
     expect((await load(other)).state.hash('champion')).toEqual(state.hash('champion'));
     await expect(importModel(into)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

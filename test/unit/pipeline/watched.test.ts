@@ -89,6 +89,14 @@ describe('what a partition sees of its stream', () => {
     expect(first?.evidence?.['after']).toBeGreaterThan(0.5);
   });
 
+  test('takes words that a full vocabulary has no room for as none', () => {
+    const model = { ...CHAMPION, kind: 'multinomial:max-features=11' };
+    const driver = new FoldDriver({ models: [model] });
+    driver.pipe(...half(0, 600, old, 'positive'), ...half(600, 900, old));
+    driver.pipe(...half(1500, 300, (i) => `${old(i)} ${i}x${i} ${i}y ${i}z`));
+    expect(drifts(driver)).toEqual([]);
+  });
+
   test('gives alarms of one record different event ids', () => {
     const driver = new FoldDriver({ models: [CHAMPION] });
     driver.pipe(...half(0, 600, old, 'positive'), ...half(600, 900, old));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseThreshold } from '../../../src/core/metrics/threshold.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
-import { FOLD_DEFAULTS, PartitionFold } from '../../../src/pipeline/fold.ts';
-import { PipelineState } from '../../../src/pipeline/state.ts';
+import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from '../../../src/pipeline/fold.ts';
+import { PipelineState, type ModelSpec } from '../../../src/pipeline/state.ts';
 import { EXAMPLES, REFUSED_VALUE, SOURCE_EXAMPLES } from '../../../topics/examples.ts';
 import { topicNames } from '../../../topics/index.ts';
 
@@ -12,26 +12,26 @@ interface Written {
   readonly value: string;
 }
 
-/** What the pipeline of the examples writes for their source records, the deltas left out. */
-function written(): readonly Written[] {
+/** What the pipeline of the examples writes for source records, the deltas left out. */
+function written(
+  values: readonly string[],
+  { models = MODELS, ...options }: { models?: typeof MODELS } & Partial<FoldOptions>,
+): readonly Written[] {
   const declared = ['negative', 'positive'];
   const topics = topicNames('sentiment');
   const state = new PipelineState({
     pipeline: 'sentiment',
-    models: [{ name: 'champion', kind: 'multinomial', role: 'champion' }],
+    models,
     declared,
     analyzer: 'river',
     partitions: 1,
   });
   const fold = new PartitionFold(state, 0, {
     ...FOLD_DEFAULTS,
-    metricsEvery: 3,
-    explain: 3,
-    thresholds: [parseThreshold('rolling.accuracy>=0.6')],
+    ...options,
     topics,
     classes: new ClassRules({ declared }),
   });
-  const values = [...SOURCE_EXAMPLES.map((value) => JSON.stringify(value)), REFUSED_VALUE];
   const chunk = fold.stage(
     values.map((value, offset) => ({
       topic: topics.source,
@@ -54,6 +54,21 @@ function written(): readonly Written[] {
     }));
 }
 
+const MODELS: readonly ModelSpec[] = [
+  { name: 'champion', kind: 'gtnb', role: 'champion' },
+  { name: 'mnb', kind: 'multinomial', role: 'challenger' },
+];
+const SOURCE = [...SOURCE_EXAMPLES.map((value) => JSON.stringify(value)), REFUSED_VALUE];
+
+/** 800 labelled texts of one kind, then 200 of other words without labels. */
+const TURNING = Array.from({ length: 1000 }, (_, i) =>
+  JSON.stringify(
+    i < 800
+      ? { id: `r-${i}`, text: `good food and kind people at table ${i % 7}`, label: 'positive' }
+      : { id: `r-${i}`, text: `comida buena y gente amable en mesa ${i % 7}` },
+  ),
+);
+
 /** Nine digits: the last ones may differ between versions of Node. */
 function rounded(value: unknown): unknown {
   return JSON.parse(
@@ -64,17 +79,38 @@ function rounded(value: unknown): unknown {
 }
 
 describe('the examples', () => {
-  const outputs = written();
+  const outputs = written(SOURCE, {
+    metricsEvery: 3,
+    explain: 3,
+    thresholds: [parseThreshold('rolling.accuracy>=0.6')],
+  });
+  const turning = written(TURNING, { models: MODELS.slice(0, 1) });
 
-  test.each([EXAMPLES.Prediction, EXAMPLES.Outcome, EXAMPLES.Metrics, EXAMPLES.Alert].flat())(
-    'of results are what the fold writes: $name, $summary',
-    ({ headers, payload }) => {
-      const result = outputs.find(({ headers: own }) => own['ce_id'] === headers?.['ce_id']);
-      expect(result?.topic).toBe('sentiment.results');
-      expect(result?.headers).toEqual(headers);
-      expect(rounded(JSON.parse(result?.value ?? ''))).toEqual(rounded(payload));
-    },
-  );
+  test.each(
+    [
+      EXAMPLES.Prediction,
+      EXAMPLES.Outcome,
+      EXAMPLES.Metrics,
+      EXAMPLES.Drift,
+      EXAMPLES.Alert,
+    ].flat(),
+  )('of results are what the fold writes: $name, $summary', ({ headers, payload }) => {
+    const run = payload.type === 'drift' ? turning : outputs;
+    const result = run.find(({ headers: own }) => own['ce_id'] === headers?.['ce_id']);
+    expect(result?.topic).toBe('sentiment.results');
+    expect(result?.headers).toEqual(headers);
+    expect(rounded(JSON.parse(result?.value ?? ''))).toEqual(rounded(payload));
+  });
+
+  test('of predictions have a value that is the sum of its parts', () => {
+    const summed = EXAMPLES.Prediction.flatMap(({ payload: { logit, explanation = [] } }) => {
+      if (logit === undefined) return [];
+      const { value, prior, bias, rest } = logit;
+      return [[value, explanation.reduce((sum, { weight }) => sum + weight, prior + bias + rest)]];
+    });
+    expect(summed).toHaveLength(2);
+    for (const [value = NaN, sum] of summed) expect(sum).toBeCloseTo(value, 12);
+  });
 
   test('of dead letters are what the fold writes', () => {
     const [example] = EXAMPLES.DeadLetter;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createGtnb } from '../../../../src/core/models/gtnb-create.ts';
-import { isGtnbKind, parseGtnbKind } from '../../../../src/core/models/gtnb-kind.ts';
+import { isGtnbKind, parseGtnbKind, shortKind } from '../../../../src/core/models/gtnb-kind.ts';
 
 const POLARITY = ['negative', 'positive'];
 
@@ -83,4 +83,12 @@ describe('a new gtnb model', () => {
     const text = 'Good food, but I did not like the service :( #never again!! 好吃';
     expect(share('gtnb:bits=exact', POLARITY, text)).toBeCloseTo(share('gtnb', POLARITY, text), 12);
   });
+});
+
+test('a kind is shown with the options that are not the default, and can be given so', () => {
+  expect(shortKind(parseGtnbKind('gtnb').canonical)).toBe('gtnb');
+  const { canonical } = parseGtnbKind('gtnb:bits=20,dfe=on');
+  expect(shortKind(canonical)).toBe('gtnb:dfe=on,bits=20');
+  expect(parseGtnbKind(shortKind(canonical)).canonical).toBe(canonical);
+  expect(shortKind('multinomial:alpha=1')).toBe('multinomial:alpha=1');
 });

@@ -260,10 +260,7 @@ describe.each(FORMS)('with %s', (_, options) => {
           }
           const { logit, prior, bias, features, rest, towards } = explanation!;
           const sum =
-            prior +
-            bias +
-            features.reduce((total, { weight }) => total + weight, 0) +
-            rest;
+            prior + bias + features.reduce((total, { weight }) => total + weight, 0) + rest;
           expect(Math.abs(sum - logit)).toBeLessThan(1e-9);
           expect(features.length).toBeLessThanOrEqual(limit);
           const asked = answer.classes.length === 2 ? 1 : answer.best;
