@@ -45,7 +45,7 @@ function describe(record: RecordJson, value: unknown): Described {
         words: `${word('rule')} ${word('state')}: ${figure(at(value, 'value'))}  ${word('model')}`,
       };
     case 'drift':
-      return { mark: '~', words: `drift of the ${word('signal')}  ${word('model')}` };
+      return { mark: '~', words: `${driftOf(value)}  ${word('model')}` };
     default:
       return describeOther(record, value);
   }
@@ -69,6 +69,26 @@ function describeOther({ key, headers }: RecordJson, value: unknown): Described 
     return { mark: '·', words: `${Math.floor((base64.replaceAll('=', '').length * 3) / 4)} bytes` };
   return { mark: '·', words: show(value) };
 }
+
+/** `drift: unknown words 0.1719 → 0.9844 over 128 records` */
+function driftOf(value: unknown): string {
+  const signal = show(at(value, 'signal'));
+  const what = DRIFTED.get(signal) ?? signal;
+  const [before, after, records] = ['before', 'after', 'records'].map((name) =>
+    at(value, `evidence.${name}`),
+  );
+  if (before === undefined || after === undefined) return `drift: ${what}`;
+  const span = records === undefined ? '' : ` over ${show(records)} records`;
+  return `drift: ${what} ${figure(before)} → ${figure(after)}${span}`;
+}
+
+const DRIFTED: ReadonlyMap<string, string> = new Map([
+  ['error', 'wrong answers'],
+  ['unknown', 'unknown words'],
+  ['classes', 'a class among the answers'],
+  ['confidence', 'confidence'],
+  ['length', 'features of a text'],
+]);
 
 function paint(mark: string, colors: Palette): string {
   if (mark === '✓') return colors.green(mark);

@@ -226,7 +226,8 @@ const importCommand = command({
       const { labels: declared, weight } = config;
       await importModel({ log, pipeline, topics, name, snapshot, declared, weight });
       const learned = snapshot.classes.reduce((sum, { documents }) => sum + documents, 0);
-      out.note(`${count(learned)} documents imported as ${name} of ${pipeline}`);
+      const share = weight === undefined ? '' : `${percent(weight, 0)} of the counts of `;
+      out.note(`${share}${count(learned)} documents imported as ${name} of ${pipeline}`);
     }),
 });
 

@@ -49,6 +49,7 @@ export class GtReader {
 
   /** @param slots are filled */
   constructor(version: GtVersion, slots: GtSlots) {
+    table.fillTables();
     this.#isVersion1 = version === 1;
     this.#elongated = version === 1 ? table.IS_ANY : table.IS_LETTER;
     this.#slots = slots;

@@ -85,12 +85,23 @@ export const SYMBOLS_FIRST = 0x1f000;
 export const SYMBOLS_COUNT = 0xb00;
 
 /** Every code unit at its place, with zeros for the surrogates. */
-const BASIC_PLANE = basicPlane();
+let basicPlane: string | undefined;
 
 /** Classes of each code unit, and above them its lower case (`’` as `'`; itself if odd): one look-up for both. */
-export const CELLS = cellsOf();
+export const CELLS = new Int32Array(UNITS);
 /** What each code unit begins. */
-export const STARTS = startsOf();
+export const STARTS = new Uint8Array(UNITS);
+
+let isFilled = false;
+
+/** Fills both, once: before the first scan, since that takes longer than most commands, which scan nothing. */
+export function fillTables(): void {
+  if (isFilled) return;
+  isFilled = true;
+  CELLS.set(cellsOf());
+  STARTS.set(startsOf());
+  basicPlane = undefined;
+}
 
 /** What each symbol of U+1F000 to U+1FAFF begins: START_PICTOGRAPH, SKIP, or START_WORD where only the expressions know. */
 export function symbolStarts(): Uint8Array {
@@ -105,7 +116,7 @@ export function symbolStarts(): Uint8Array {
   return starts;
 }
 
-function basicPlane(): string {
+function planeOf(): string {
   let plane = '';
   for (let unit = 0; unit < UNITS; unit++)
     plane += String.fromCharCode(unit < SURROGATES_FIRST || unit >= SURROGATES_END ? unit : 0);
@@ -178,6 +189,8 @@ function startsOf(): Uint8Array {
 
 /** Calls `visit` with each code unit of a class, surrogates left out. Runs of units. */
 function forEachUnit(pattern: string, visit: (unit: number) => void): void {
-  for (const { 0: run, index } of BASIC_PLANE.matchAll(new RegExp(`(?:${pattern})+`, 'gsu')))
+  for (const { 0: run, index } of (basicPlane ??= planeOf()).matchAll(
+    new RegExp(`(?:${pattern})+`, 'gsu'),
+  ))
     for (let unit = index; unit < index + run.length; unit++) visit(unit);
 }

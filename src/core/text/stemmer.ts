@@ -1,35 +1,28 @@
-import {
-  CarryStemmerFr,
-  LancasterStemmer,
-  PorterStemmer,
-  PorterStemmerDe,
-  PorterStemmerEs,
-  PorterStemmerFr,
-  PorterStemmerIt,
-  PorterStemmerNl,
-  PorterStemmerNo,
-  PorterStemmerPt,
-  PorterStemmerRu,
-  PorterStemmerSv,
-  PorterStemmerUk,
-} from 'natural/lib/natural/stemmers/index.js';
+// oxlint-disable-next-line no-restricted-imports -- loads what a static import would, but only when it is asked for
+import { createRequire } from 'node:module';
 
-/** Stemmers of the natural package, behind one function. Only its stemmers are loaded: the package itself opens databases. */
+/**
+ * Stemmers of the natural package, behind one function. Only its stemmers are loaded, since the package itself opens databases; and
+ * only when one is asked for, since that takes longer than most commands.
+ */
 
-const STEMMERS = new Map<string, { readonly stem: (token: string) => string }>([
-  ['porter', PorterStemmer],
-  ['lancaster', LancasterStemmer],
-  ['carry-fr', CarryStemmerFr],
-  ['porter-de', PorterStemmerDe],
-  ['porter-es', PorterStemmerEs],
-  ['porter-fr', PorterStemmerFr],
-  ['porter-it', PorterStemmerIt],
-  ['porter-nl', PorterStemmerNl],
-  ['porter-no', PorterStemmerNo],
-  ['porter-pt', PorterStemmerPt],
-  ['porter-ru', PorterStemmerRu],
-  ['porter-sv', PorterStemmerSv],
-  ['porter-uk', PorterStemmerUk],
+type Stemmers = Readonly<Record<string, { readonly stem: (token: string) => string }>>;
+
+/** Export of the package by name. */
+const STEMMERS = new Map([
+  ['porter', 'PorterStemmer'],
+  ['lancaster', 'LancasterStemmer'],
+  ['carry-fr', 'CarryStemmerFr'],
+  ['porter-de', 'PorterStemmerDe'],
+  ['porter-es', 'PorterStemmerEs'],
+  ['porter-fr', 'PorterStemmerFr'],
+  ['porter-it', 'PorterStemmerIt'],
+  ['porter-nl', 'PorterStemmerNl'],
+  ['porter-no', 'PorterStemmerNo'],
+  ['porter-pt', 'PorterStemmerPt'],
+  ['porter-ru', 'PorterStemmerRu'],
+  ['porter-sv', 'PorterStemmerSv'],
+  ['porter-uk', 'PorterStemmerUk'],
 ]);
 
 /** Names for {@link createStemmer}: the algorithm, then the language where it is not English. */
@@ -46,7 +39,10 @@ const REMEMBERED = 65_536;
  * @param name one of {@link STEMMER_NAMES}; undefined for any other
  */
 export function createStemmer(name: string): ((token: string) => string) | undefined {
-  const stemmer = STEMMERS.get(name);
+  const exported = STEMMERS.get(name);
+  if (exported === undefined) return undefined;
+  const load = createRequire(import.meta.url);
+  const { [exported]: stemmer }: Stemmers = load('natural/lib/natural/stemmers/index.js');
   if (stemmer === undefined) return undefined;
   const stems = new Map<string, string>();
   return (token) => {

@@ -22,6 +22,8 @@ import {
 } from './history.ts';
 
 const PIPELINE = 'planted';
+/** A small table: it is made, hashed and copied often. */
+const MODELS = [{ name: 'champion', kind: 'gtnb:bits=12', role: 'champion' }] as const;
 const PARTITIONS = 3;
 const DECLARED = ['negative', 'positive'];
 
@@ -39,6 +41,7 @@ export async function memoryHistory(seed: number): Promise<History> {
     await runSubscriber({
       log: client,
       pipeline: PIPELINE,
+      models: MODELS,
       partitions: PARTITIONS,
       untilEnd: true,
       onEvent: (event) => {
@@ -92,7 +95,7 @@ export async function memoryHistory(seed: number): Promise<History> {
   return {
     pipeline: PIPELINE,
     topics,
-    models: [{ name: 'champion', kind: 'gtnb', role: 'champion' }],
+    models: MODELS,
     analyzer: 'river',
     fold: { ...FOLD_DEFAULTS, topics, classes: new ClassRules({ declared: DECLARED }) },
     raw,
