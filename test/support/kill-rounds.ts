@@ -41,6 +41,9 @@ function deaths(
 const subscribeTo = (file: string): readonly string[] => [
   'subscribe',
   '--until-end',
+  // A small table: it is made and hashed often.
+  '--model',
+  'gtnb:bits=12',
   '--pipeline',
   PIPELINE,
   '--log',
@@ -162,6 +165,8 @@ export async function startRound(
   const startOn = (log: string): readonly string[] => [
     'start',
     '--once',
+    '--model',
+    'gtnb:bits=12',
     '--data',
     file,
     '--pipeline',

@@ -108,15 +108,22 @@ export class HashedLexicon {
   }
 }
 
+/** Its token is the word itself: letters without a run of three, and no address. Most entries are, and the expressions take long. */
+const PLAIN = /^(?!http|www|[a-z]*([a-z])\1\1)[a-z]+$/;
+
+function onlyToken(text: string, version: GtVersion): string | undefined {
+  const slots = gtSlots(gtTokens(text, version), 0).filter((slot) => slot !== undefined);
+  return slots.length === 1 ? slots[0] : undefined;
+}
+
 function toLexicon(
   entries: readonly (readonly [text: string, score: number])[],
   version: GtVersion,
 ): ReadonlyMap<string, number> {
   const scores = new Map<string, number[]>();
   for (const [text, score] of entries) {
-    const slots = gtSlots(gtTokens(text, version), 0);
-    const [token, ...others] = slots.filter((slot) => slot !== undefined);
-    if (token === undefined || others.length > 0) continue;
+    const token = PLAIN.test(text) ? text : onlyToken(text, version);
+    if (token === undefined) continue;
     const known = scores.get(token);
     if (known === undefined) scores.set(token, [score]);
     else known.push(score);

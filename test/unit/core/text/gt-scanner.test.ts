@@ -103,10 +103,13 @@ describe('the scan', () => {
     'amazon-reviews-7999.jsonl',
     'zh-waimai.jsonl',
   ])
-    testOn(file, `does so for every text of ${file}`, (rows) => {
-      for (const options of OPTIONS.slice(0, 2)) {
+    // The expressions take half a minute for all of them: of large sets every third, another third in each version.
+    testOn(file, `does so for the texts of ${file}`, (rows) => {
+      for (const [version, options] of OPTIONS.slice(0, 2).entries()) {
         const scanner = new GtScanner(options);
-        const different = rows.filter(({ text }) => !agrees(scanner, text, options));
+        const step = rows.length > 5000 ? 3 : 1;
+        const some = rows.filter((_, at) => at % step === version % step);
+        const different = some.filter(({ text }) => !agrees(scanner, text, options));
         expect(different).toEqual([]);
       }
     });
