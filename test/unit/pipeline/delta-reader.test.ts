@@ -23,4 +23,15 @@ describe('a delta that keeps its checksum and lies', () => {
     const delta = readDelta(lying);
     expect(() => delta.taught(state.extractors)).toThrow('out of range');
   });
+
+  test('about how many models a record was addressed to is damaged', () => {
+    const lying = changeDelta(oneText('gtnb:bits=10'), (delta) => ({
+      ...delta,
+      events: delta.events.map((entry) =>
+        entry.kind === 'text' ? { ...entry, answers: [...entry.answers, ...entry.answers] } : entry,
+      ),
+    }));
+    const { extractors } = newState({ models: [GT] });
+    expect(() => readDelta(lying).events(extractors)).toThrow('addresses more models');
+  });
 });
