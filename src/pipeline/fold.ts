@@ -14,7 +14,7 @@
  */
 import type { CalibratorState } from '../core/models/calibrator.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
-import type { Explanation, Model, ModelDelta } from '../core/models/model.ts';
+import { NO_DELTA, type Explanation, type Model, type ModelDelta } from '../core/models/model.ts';
 import {
   FeatureBuffer,
   keepFeatures,
@@ -468,7 +468,7 @@ export class PartitionFold {
     return model.explain(features, explain, classes.declared, this.#carries.of(index)?.calibrator);
   }
 
-  /** What the record in hand added to the model in hand; 0: nothing. */
+  /** What the record in hand added to the model in hand; 0: nothing. A method: a sink sets it behind the compiler's back. */
   #addedAmount(): number {
     return this.#added?.amount ?? 0;
   }
@@ -632,8 +632,6 @@ function unknownOf(model: Model, { ids }: KeptFeatures): number {
   for (let at = 0; at < ids.length; at++) if (model.frequency(ids[at] ?? 0) === 0) unknown += 1;
   return unknown;
 }
-
-const NO_DELTA: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
 
 /** Everything of a partition that is no sum, at one moment. */
 export interface FoldCapture {

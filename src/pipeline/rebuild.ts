@@ -11,7 +11,7 @@ import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { PROMOTION_KEY, type PromotionRecord } from '../../topics/index.ts';
-import type { ModelDelta } from '../core/models/model.ts';
+import { NO_DELTA } from '../core/models/model.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import { holdsLabels, isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
@@ -69,8 +69,6 @@ interface Switch {
   readonly from: number;
   readonly promotion: Promotion;
 }
-
-const EMPTY: ModelDelta = { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
 
 /**
  * @throws CONFIG_INVALID a subscriber is running, the source lacks its first records, or the model began with one that an older
@@ -296,7 +294,7 @@ class Rebuild {
     const header = { pipeline, partition, epoch, from, to: from, seen, events: [] };
     const nothing = models.map(({ name, model, extractor: { id } }) => {
       const { kind, unit } = model;
-      return { name, kind, extractor: id, unit, delta: EMPTY, calibrator: undefined };
+      return { name, kind, extractor: id, unit, delta: NO_DELTA, calibrator: undefined };
     });
     const seeds = [
       ...(imported === undefined

@@ -1,5 +1,5 @@
 import type { Features } from '../text/features.ts';
-import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
+import { NO_DELTA, type FirstSight, type ModelDelta, type ModelSums } from './model.ts';
 
 /**
  * The sums of a counting model, and the part of them that is staged:
@@ -142,7 +142,7 @@ export class ClassCounts {
 
   takeDelta(): ModelDelta {
     const staged = this.#staged;
-    if (staged === undefined || staged.columns.length === 0) return emptyDelta();
+    if (staged === undefined || staged.columns.length === 0) return NO_DELTA;
     const { columns } = staged;
     const ids = new Int32Array(staged.count);
     const counts = new Float64Array(staged.count * columns.length);
@@ -392,10 +392,6 @@ function compareSights(a: FirstSight, b: FirstSight): number {
 /** By offset first: of two partitions neither is later than the other. */
 function compareLatest(a: FirstSight, b: FirstSight): number {
   return a.offset - b.offset || a.partition - b.partition;
-}
-
-function emptyDelta(): ModelDelta {
-  return { classes: [], ids: new Int32Array(0), counts: new Float64Array(0) };
 }
 
 function grownIds(cells: Int32Array, length: number): Int32Array<ArrayBuffer> {

@@ -20,7 +20,7 @@ const BIN_COUNT = 4;
 /** Not the imported one: the compiler sees the values of a module's own constants, and looks up the others each time. */
 const TYPE_COUNT = TYPES;
 
-export const SUBJECTIVITY = TYPES * BIN_COUNT;
+const SUBJECTIVITY = TYPES * BIN_COUNT;
 export const POLARITY = SUBJECTIVITY + 1;
 export const PRIOR = POLARITY + 1;
 export const GROUPS = PRIOR + 1;

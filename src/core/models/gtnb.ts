@@ -36,7 +36,7 @@ const ALPHA = 0.5;
 const DFE_FLOOR = 0.2;
 
 /** A whole record, in sixteenths. */
-export const WHOLE = 16;
+const WHOLE = 16;
 
 export interface GtnbOptions {
   /** Added to each count, > 0; default 0.5. */

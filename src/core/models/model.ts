@@ -53,6 +53,13 @@ export interface ModelDelta {
   readonly frequencies?: Float64Array | undefined;
 }
 
+/** Nothing was learned. */
+export const NO_DELTA: ModelDelta = {
+  classes: [],
+  ids: new Int32Array(0),
+  counts: new Float64Array(0),
+};
+
 /** An answer as log-odds in nats, with what it is made of: value = prior + bias + features + rest, within 1e-9. */
 export interface Logit {
   /** Class that positive numbers speak for: the second of two, of more the answer. */
