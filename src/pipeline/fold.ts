@@ -96,6 +96,8 @@ export interface StagedChunk {
   readonly deadLetters: number;
 }
 
+/** The model does not say how many features it did not know. */
+const UNTOLD = -1;
 const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
 /** One owned partition: its carries, over the state that it shares with its siblings. */
 export class PartitionFold {
@@ -122,6 +124,8 @@ export class PartitionFold {
   readonly #analyses: readonly number[];
   /** What the model in hand counted for the record in hand. */
   #added: Addition | undefined;
+  /** Features of the last answer that its model had never learned, or UNTOLD. */
+  #unknown = 0;
   /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
   #effects: Output[] = [];
   readonly #classLists: (readonly string[])[] = [];
@@ -402,7 +406,7 @@ export class PartitionFold {
       const running = this.#model(index);
       const features = extracted[this.#analyses[index] ?? -1] ?? NO_FEATURES;
       const answer = this.#answer(index, running, features);
-      answers.push({ model: index, answer, unknown: 0, added: 0 });
+      answers.push({ model: index, answer, unknown: this.#unknown, added: 0 });
       const isWanted = label === undefined && this.#carries.of(index)?.wants(id, answer) === true;
       const explanation = this.#explanation(index, running, features, answer);
       const { learned } = running.model;
@@ -434,7 +438,7 @@ export class PartitionFold {
       if (entry === undefined) continue;
       this.#added = undefined;
       const kept = features[this.#analyses[entry.model] ?? -1] ?? NO_KEPT_FEATURES;
-      entry.unknown = unknownOf(this.#model(entry.model).model, kept);
+      if (entry.unknown === UNTOLD) entry.unknown = unknownOf(this.#model(entry.model).model, kept);
       const answered = { features: kept, answer: entry.answer, unknown: entry.unknown };
       this.#carries.of(entry.model)?.text(event, answered, this.#sinkOf(entry.model));
       entry.added = this.#addedAmount();
@@ -559,7 +563,8 @@ export class PartitionFold {
   /** The model's answer as a value that stays: answers are views into the model's buffers. */
   #answer(index: number, running: RunningModel, features: Features): ScoredAnswer {
     const calibrator = this.#carries.of(index)?.calibrator;
-    const { classes, probabilities, best } = running.model.predict(features, calibrator);
+    const { classes, probabilities, best, unknown } = running.model.predict(features, calibrator);
+    this.#unknown = unknown ?? UNTOLD;
     if (classes.length === 0) return NO_ANSWER;
     const kept = new Array<number>(classes.length);
     for (let c = 0; c < classes.length; c++) kept[c] = probabilities[c] ?? 0;

@@ -48,18 +48,29 @@ const FIELD = {
   id: jsonBytes('","id":'),
   model: jsonBytes(',"model":'),
   role: jsonBytes(',"role":"'),
-  predicted: jsonBytes('","prediction":'),
   keptPrediction: jsonBytes(',"prediction":'),
-  probabilities: jsonBytes(',"probabilities":{'),
   label: jsonBytes(',"label":'),
   previous: jsonBytes(',"previous":'),
   correct: jsonBytes(',"correct":'),
   delayMs: jsonBytes(',"delayMs":'),
   delayRecords: jsonBytes(',"delayRecords":'),
   learned: jsonBytes(',"learned":'),
+  learnedAfter: jsonBytes('},"learned":'),
   explanation: jsonBytes(',"explanation":'),
   ts: jsonBytes(',"ts":'),
 } as const;
+
+const NOTHING = new Uint8Array(0);
+
+/** Pieces of a model's prediction records that are the same in all of them. */
+interface PredictionPieces {
+  readonly role: Role;
+  readonly classes: readonly string[];
+  /** By index of the answer + 1: from behind the id to the first probability. */
+  readonly heads: readonly Uint8Array[];
+  /** By class: what stands before its probability. */
+  readonly between: readonly Uint8Array[];
+}
 
 /** What a prediction record tells besides the answer. */
 export interface PredictionParts {
@@ -89,6 +100,11 @@ export class ResultRecords {
   };
   /** Class and model names as JSON. Bounded: both are closed sets. */
   readonly #names = new Map<string, Uint8Array>();
+  /** By model. */
+  readonly #pieces = new Map<string, PredictionPieces>();
+  /** Tails of prediction records by label: of those that were right, and of those that were wrong. */
+  readonly #right = new Map<string, Uint8Array>();
+  readonly #wrong = new Map<string, Uint8Array>();
 
   constructor(options: {
     readonly pipeline: string;
@@ -135,32 +151,16 @@ export class ResultRecords {
     { label, learned, explanation, wantLabel = false }: PredictionParts,
   ): Output {
     const json = this.#json;
-    const prediction = answer.classes[answer.best];
+    const { classes, probabilities, best } = answer;
+    const { heads, between } = this.#piecesOf(model, classes);
     json.raw(FIELD.prediction);
     json.string(id);
-    json.raw(FIELD.model);
-    this.#name(model.name);
-    json.raw(FIELD.role);
-    json.ascii(model.role);
-    json.raw(FIELD.predicted);
-    this.#name(prediction ?? null);
-    json.raw(FIELD.probabilities);
-    for (let c = 0; c < answer.classes.length; c++) {
-      if (c > 0) json.ascii(',');
-      this.#name(answer.classes[c] ?? '');
-      json.ascii(':');
-      json.number(answer.probabilities[c] ?? 0);
+    json.raw(heads[best + 1] ?? NOTHING);
+    for (let c = 0; c < classes.length; c++) {
+      if (c > 0) json.raw(between[c] ?? NOTHING);
+      json.number(probabilities[c] ?? 0);
     }
-    json.ascii('}');
-    if (label !== undefined) {
-      json.raw(FIELD.label);
-      this.#name(label);
-      if (prediction !== undefined) {
-        json.raw(FIELD.correct);
-        json.ascii(prediction === label ? 'true' : 'false');
-      }
-    }
-    json.raw(FIELD.learned);
+    json.raw(label === undefined ? FIELD.learnedAfter : this.#tailOf(label, classes[best]));
     json.number(learned);
     this.#source(origin);
     if (wantLabel) json.ascii(',"wantLabel":true');
@@ -211,6 +211,35 @@ export class ResultRecords {
     }
     this.#source(origin);
     return this.#record('outcome', origin, model.name, id);
+  }
+
+  /** What stands in every prediction record of a model that knows these classes. */
+  #piecesOf(model: ModelName, classes: readonly string[]): PredictionPieces {
+    const known = this.#pieces.get(model.name);
+    if (known !== undefined && known.classes === classes && known.role === model.role) return known;
+    const names = classes.map((label) => JSON.stringify(label));
+    const first = names.length === 0 ? '' : `${names[0]}:`;
+    const heads = ['null', ...names].map((prediction) =>
+      jsonBytes(
+        `,"model":${JSON.stringify(model.name)},"role":"${model.role}","prediction":${prediction},"probabilities":{${first}`,
+      ),
+    );
+    const between = names.map((name) => jsonBytes(`,${name}:`));
+    const pieces = { role: model.role, classes, heads, between };
+    this.#pieces.set(model.name, pieces);
+    return pieces;
+  }
+
+  /** From behind the probabilities to the number of learned documents, where the record told its label. */
+  #tailOf(label: string, prediction: string | undefined): Uint8Array {
+    const tails = prediction === label ? this.#right : this.#wrong;
+    if (prediction === undefined) return tailOf(label, undefined);
+    let tail = tails.get(label);
+    if (tail === undefined) {
+      tail = tailOf(label, prediction === label);
+      tails.set(label, tail);
+    }
+    return tail;
   }
 
   /** @param comparison of a challenger with the champion */
@@ -324,6 +353,12 @@ export class ResultRecords {
     }
     this.#json.raw(json);
   }
+}
+
+/** @param isCorrect undefined: there was no prediction */
+function tailOf(label: string, isCorrect: boolean | undefined): Uint8Array {
+  const correct = isCorrect === undefined ? '' : `,"correct":${isCorrect}`;
+  return jsonBytes(`},"label":${JSON.stringify(label)}${correct},"learned":`);
 }
 
 /** Last moment that a Date knows, ms. */

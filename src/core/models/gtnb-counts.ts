@@ -1,13 +1,14 @@
 import type { Features } from '../text/features.ts';
 import type { ClassColumns } from './calibrator.ts';
 import { ClassCounts } from './class-counts.ts';
+import { CountCells } from './count-cells.ts';
 import { SumsByFeature, type Addition, type CountUnit } from './gtnb-delta.ts';
 import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
 /**
  * The sums of GT-NB, and what of them is staged:
  *
- *   cells       [id x stride]   n(f,c) by column; in sixteenths df(f) stands before it
+ *   table       [id x stride]   n(f,c) by column; in sixteenths df(f) stands before it
  *   totals      [column]        T, sum of n over features
  *   masses      [column]        D, weights of the documents
  *   vocabulary                  V, features with df > 0
@@ -24,6 +25,7 @@ import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
  */
 
 const FIRST_ROWS = 1024;
+const NO_COLUMN = -1;
 const NO_FEATURES: Features = { length: 0, ids: new Int32Array(0), values: new Float64Array(0) };
 /** Numbers of the journal before a document's ids: column, amount, mass, number of ids. Amounts are negative to unlearn. */
 const HEAD = 4;
@@ -31,10 +33,8 @@ const HEAD = 4;
 export class GtnbCounts implements ClassColumns {
   readonly unit: CountUnit;
   readonly base: 0 | 1;
-  cells: Uint32Array<ArrayBuffer>;
-  stride: number;
-  /** Ids that `cells` has room for: an id of `rows` or more has no counts. */
-  rows: number;
+  /** Counts by row. An id of as many as its rows, or more, has none. */
+  readonly table: CountCells;
   totals: Float64Array<ArrayBuffer>;
   masses: Float64Array<ArrayBuffer>;
   #vocabulary = 0;
@@ -58,15 +58,17 @@ export class GtnbCounts implements ClassColumns {
   constructor(declared: readonly string[], unit: CountUnit, rows = FIRST_ROWS) {
     this.unit = unit;
     this.base = unit === 1 ? 0 : 1;
-    this.rows = rows;
-    this.stride = 2 ** Math.ceil(Math.log2(Math.max(2, declared.length + this.base)));
-    this.cells = new Uint32Array(rows * this.stride);
-    // The pages of a table of fixed size are had now, in one go, and not one by one under the first records.
-    if (rows > FIRST_ROWS) this.cells.fill(0);
-    this.totals = new Float64Array(this.stride);
-    this.masses = new Float64Array(this.stride);
+    const stride = 2 ** Math.ceil(Math.log2(Math.max(2, declared.length + this.base)));
+    this.table = new CountCells(rows, stride, FIRST_ROWS);
+    this.totals = new Float64Array(stride);
+    this.masses = new Float64Array(stride);
     this.#declared = declared;
     for (const label of declared) this.columnFor(label);
+  }
+
+  /** Ids that there is room for. */
+  get rows(): number {
+    return this.table.rows;
   }
 
   /** Features with a document. */
@@ -75,7 +77,7 @@ export class GtnbCounts implements ClassColumns {
     return this.#vocabulary;
   }
 
-  /** Takes out of the cells what was taken and not applied. To be called before `cells`, `totals` or `masses` are read. */
+  /** Takes out of the cells what was taken and not applied. To be called before `table`, `totals` or `masses` are read. */
   settle(): void {
     if (this.#held === undefined) return;
     const { delta, columns } = this.#held;
@@ -105,7 +107,7 @@ export class GtnbCounts implements ClassColumns {
     if (known !== undefined) return known;
     const column = this.labels.push(label) - 1;
     this.#columns.set(label, column);
-    if (this.base + column >= this.stride) this.#widen();
+    if (this.base + column >= this.table.stride) this.#widen();
     return column;
   }
 
@@ -138,13 +140,14 @@ export class GtnbCounts implements ClassColumns {
   /** Count of a feature in a class, in units; 0 for an id without counts. */
   count(id: number, column: number): number {
     this.settle();
-    return id < this.rows ? (this.cells[id * this.stride + this.base + column] ?? 0) : 0;
+    const { table } = this;
+    return id < table.rows ? table.at(id * table.stride + this.base + column) : 0;
   }
 
   /** Documents with a feature. */
   frequency(id: number): number {
     this.settle();
-    return id < this.rows ? this.#frequencyAt(id * this.stride) : 0;
+    return id < this.table.rows ? this.#frequencyAt(id * this.table.stride) : 0;
   }
 
   learn(features: Features, label: string, sight: FirstSight, { amount, mass }: Addition): void {
@@ -198,7 +201,7 @@ export class GtnbCounts implements ClassColumns {
     this.#addSums(delta, columns, 1);
   }
 
-  /** Copies what there is: 32 MB for four million ids of two classes. */
+  /** Copies what there is: 16 MB for four million ids of two classes. */
   sums(): ModelSums {
     this.settle();
     return {
@@ -209,9 +212,9 @@ export class GtnbCounts implements ClassColumns {
       })),
       masses:
         this.unit === 1 ? undefined : this.labels.map((_, column) => this.masses[column] ?? 0),
-      rows: this.rows,
-      cells: this.cells.slice(),
-      stride: this.stride,
+      rows: this.table.rows,
+      cells: this.table.counts(),
+      stride: this.table.stride,
       base: this.base,
     };
   }
@@ -233,15 +236,22 @@ export class GtnbCounts implements ClassColumns {
    * random.
    */
   #changeWhole({ ids, length }: Features, column: number, amount: number): void {
+    const { table } = this;
     for (let at = 0; at < length; at++)
-      if ((ids[at] ?? 0) >= this.rows) this.#reserveRows((ids[at] ?? 0) + 1);
-    const { cells, stride } = this;
+      if ((ids[at] ?? 0) >= table.rows) table.reserveRows((ids[at] ?? 0) + 1);
+    const { stride } = table;
+    let { cells, mark } = table;
     let vocabulary = 0;
     for (let at = 0; at < length; at++) {
       const row = (ids[at] ?? 0) * stride;
       const before = cells[row + column] ?? 0;
-      const after = before + amount;
-      cells[row + column] = after;
+      let after = before + amount;
+      if (((before | after) & mark) === 0) cells[row + column] = after;
+      else {
+        table.add(row + column, amount);
+        ({ cells, mark } = table);
+        after = cells[row + column] ?? 0;
+      }
       const others = stride === 2 ? (cells[row + 1 - column] ?? 0) : this.#others(row, column);
       vocabulary += isAny(others | after) - isAny(others | before);
     }
@@ -249,9 +259,9 @@ export class GtnbCounts implements ClassColumns {
     this.totals[column] = (this.totals[column] ?? 0) + amount * length;
   }
 
-  /** Bits of the counts of a row in the other columns. */
+  /** Bits of the cells of a row but for one column. */
   #others(row: number, column: number): number {
-    const { cells, stride } = this;
+    const { cells, stride } = this.table;
     let others = 0;
     for (let cell = 0; cell < stride; cell++) if (cell !== column) others |= cells[row + cell] ?? 0;
     return others;
@@ -283,28 +293,23 @@ export class GtnbCounts implements ClassColumns {
 
   /** As {@link #add} for each change, of whole counts: a chunk brings thousands, and its rows lie anywhere in the table. */
   #addWhole(ids: Int32Array, counts: Float64Array, columns: readonly number[], sign: 1 | -1): void {
+    const { table } = this;
     for (let row = 0; row < ids.length; row++)
-      if ((ids[row] ?? 0) >= this.rows) this.#reserveRows((ids[row] ?? 0) + 1);
-    const { cells, stride } = this;
+      if ((ids[row] ?? 0) >= table.rows) table.reserveRows((ids[row] ?? 0) + 1);
+    const { stride } = table;
     const width = columns.length;
     const sums = new Float64Array(width);
     let vocabulary = 0;
     for (let row = 0, at = 0; row < ids.length; row++) {
       const first = (ids[row] ?? 0) * stride;
-      let before = 0;
-      for (let cell = first; cell < first + stride; cell++) before += cells[cell] ?? 0;
-      let after = before;
+      const before = this.#others(first, NO_COLUMN);
       for (let index = 0; index < width; index++, at++) {
         const change = counts[at] ?? 0;
         if (change === 0) continue;
-        const cell = first + (columns[index] ?? 0);
-        cells[cell] = (cells[cell] ?? 0) + sign * change;
+        table.add(first + (columns[index] ?? 0), sign * change);
         sums[index] = (sums[index] ?? 0) + change;
-        after += sign * change;
       }
-      if (before === 0) {
-        if (after !== 0) vocabulary += 1;
-      } else if (after === 0) vocabulary -= 1;
+      vocabulary += isAny(this.#others(first, NO_COLUMN)) - isAny(before);
     }
     this.#vocabulary += vocabulary;
     for (let index = 0; index < width; index++) {
@@ -315,25 +320,24 @@ export class GtnbCounts implements ClassColumns {
 
   /** `amount` goes to n and T; `documents` to df where it is kept. No cell falls below 0: a partition unlearns what it learned. */
   #add(id: number, column: number, amount: number, documents: number): void {
-    if (id >= this.rows) this.#reserveRows(id + 1);
-    const { cells, base } = this;
-    const row = id * this.stride;
+    const { table, base } = this;
+    table.reserveRows(id + 1);
+    const row = id * table.stride;
     const before = this.#frequencyAt(row);
-    const cell = row + base + column;
-    cells[cell] = (cells[cell] ?? 0) + amount;
-    if (base === 1) cells[row] = before + documents;
+    table.add(row + base + column, amount);
+    if (base === 1) table.add(row, documents);
     this.totals[column] = (this.totals[column] ?? 0) + amount;
-    const after = before + (base === 1 ? documents : amount);
+    const after = this.#frequencyAt(row);
     if (before === 0) {
       if (after !== 0) this.#vocabulary += 1;
     } else if (after === 0) this.#vocabulary -= 1;
   }
 
   #frequencyAt(row: number): number {
-    const { cells, stride } = this;
-    if (this.base === 1) return cells[row] ?? 0;
+    const { table } = this;
+    if (this.base === 1) return table.at(row);
     let sum = 0;
-    for (let cell = row; cell < row + stride; cell++) sum += cells[cell] ?? 0;
+    for (let cell = row; cell < row + table.stride; cell++) sum += table.at(cell);
     return sum;
   }
 
@@ -359,24 +363,10 @@ export class GtnbCounts implements ClassColumns {
     this.#journaled = at;
   }
 
-  #reserveRows(atLeast: number): void {
-    this.rows = Math.max(atLeast, this.rows * 2);
-    const cells = new Uint32Array(this.rows * this.stride);
-    cells.set(this.cells);
-    this.cells = cells;
-  }
-
-  /** Doubles the stride. */
   #widen(): void {
-    const from = this.stride;
-    const to = from * 2;
-    const cells = new Uint32Array(this.rows * to);
-    for (let row = 0, at = 0; at < this.cells.length; row += to, at += from)
-      for (let cell = 0; cell < from; cell++) cells[row + cell] = this.cells[at + cell] ?? 0;
-    this.cells = cells;
-    this.stride = to;
-    this.totals = longer(this.totals, to);
-    this.masses = longer(this.masses, to);
+    this.table.widen();
+    this.totals = longer(this.totals, this.table.stride);
+    this.masses = longer(this.masses, this.table.stride);
   }
 
   #sortClasses(): void {

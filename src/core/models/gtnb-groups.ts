@@ -80,6 +80,11 @@ export class GroupSums {
     this.#logs = new LogTable(this.#alpha);
   }
 
+  /** Features of the document without a count. */
+  get unknown(): number {
+    return this.#rows.unknown;
+  }
+
   /** Group of a feature. */
   static of(type: number, frequency: number): number {
     return type * BIN_COUNT + binOf(frequency);

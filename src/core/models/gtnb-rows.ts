@@ -21,6 +21,8 @@ export class FeatureRows {
   apartLength = 0;
   /** No count is larger; below LONGEST_TABLE. */
   bound = 0;
+  /** Features without a count. */
+  unknown = 0;
   /** By feature: bits of all its counts together. */
   #bits = new Int32Array(256);
 
@@ -50,7 +52,7 @@ export class FeatureRows {
   #loadPairs(
     ids: Int32Array,
     length: number,
-    { cells, stride, base }: GtnbCounts,
+    { table: { cells, stride }, base }: GtnbCounts,
     first: number,
     second: number,
   ): void {
@@ -71,7 +73,7 @@ export class FeatureRows {
   #loadRows(
     ids: Int32Array,
     length: number,
-    { cells, stride, base }: GtnbCounts,
+    { table: { cells, stride }, base }: GtnbCounts,
     order: readonly number[],
   ): void {
     const { counts } = this;
@@ -90,9 +92,15 @@ export class FeatureRows {
     }
   }
 
-  #loadFrequencies(ids: Int32Array, length: number, { cells, stride }: GtnbCounts): void {
+  #loadFrequencies(ids: Int32Array, length: number, { table }: GtnbCounts): void {
+    const { cells, stride } = table;
     const { frequencies } = this;
-    for (let at = 0; at < length; at++) frequencies[at] = cells[(ids[at] ?? 0) * stride] ?? 0;
+    const bits = this.#bits;
+    for (let at = 0; at < length; at++) {
+      const frequency = cells[(ids[at] ?? 0) * stride] ?? 0;
+      frequencies[at] = frequency;
+      bits[at] = (bits[at] ?? 0) | frequency;
+    }
   }
 
   #setApart(
@@ -105,12 +113,15 @@ export class FeatureRows {
     const bits = this.#bits;
     let found = 0;
     let bound = 0;
+    let known = 0;
     for (let at = 0; at < length; at++) {
       const all = bits[at] ?? 0;
+      known += (all | -all) >>> 31;
       const isWord = lexicon !== undefined && lexicon.of(ids[at] ?? 0) !== 0;
       if (isWord || all >>> LONGEST_BITS !== 0) apart[found++] = at;
       else bound |= all;
     }
+    this.unknown = length - known;
     this.apartLength = found;
     this.bound = bound;
     for (let index = 0; index < found; index++) this.#forget(apart[index] ?? 0, classes);

@@ -57,10 +57,11 @@ export class Gtnb implements Model {
   readonly #sums: GroupSums;
   readonly #hasDfe: boolean;
   readonly #hasWeights: boolean;
-  readonly #answer: { classes: readonly string[]; probabilities: Float64Array; best: number } = {
+  readonly #answer: { -readonly [Part in keyof Required<Answer>]: Answer[Part] } = {
     classes: [],
     probabilities: new Float64Array(0),
     best: -1,
+    unknown: 0,
   };
 
   // What was scored last: its group sums and answer serve to learn it, as long as nothing has changed since.
@@ -138,6 +139,7 @@ export class Gtnb implements Model {
     this.#score(features, calibrator, order);
     for (let at = 0; at < this.#p.length; at++) answer.probabilities[at] = this.#p[at] ?? 0;
     answer.best = this.#best;
+    answer.unknown = this.#sums.unknown;
     return answer;
   }
 

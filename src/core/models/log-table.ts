@@ -1,8 +1,8 @@
 /** ln(count + alpha) from a table: most counts are small integers, and a logarithm costs ten times a look-up. */
 
 const FIRST_LENGTH = 256;
-/** A power of two. 512 KB: counts above are words of their class's most frequent hundred. */
-export const LONGEST_TABLE = 65_536;
+/** A power of two. 256 KB: counts above are words of their class's most frequent hundred. */
+export const LONGEST_TABLE = 32_768;
 
 export class LogTable {
   readonly #alpha: number;

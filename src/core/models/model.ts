@@ -25,6 +25,8 @@ export interface Answer {
   readonly probabilities: Float64Array;
   /** Index of the answer, ties to the lowest index; -1 while no class is known. */
   readonly best: number;
+  /** Features that none of the classes has a count of, where the model tells them on its way. */
+  readonly unknown?: number | undefined;
 }
 
 /** Weight of one feature in an answer. */
@@ -163,7 +165,7 @@ export interface ModelSums {
   /** Rows of `cells`: an id of `rows` or more has no counts. */
   readonly rows: number;
   /** Row-major [id x stride + base + index of the class]; `stride` is at least the number of classes. */
-  readonly cells: Float64Array | Uint32Array;
+  readonly cells: Float64Array | Uint32Array | Uint16Array;
   readonly stride: number;
   /** 1: the cell before the first class holds the number of documents with the feature. */
   readonly base: 0 | 1;

@@ -1,0 +1,94 @@
+/**
+ * Rows of counts in two bytes each: a table that random look-ups go to is as fast as it is small, and of the counts of a stream's
+ * features hardly one in ten thousand needs more.
+ *
+ *   cell < 32,768: the count        cell >= 32,768: which of `#large` holds it
+ *
+ * There is room for 32,768 large counts; with one more the cells get four bytes. A count never falls below 0, and a cell is 0 only
+ * if its count is.
+ */
+
+/** Bit of a cell whose count is a large one. */
+export const LARGE = 0x8000;
+const SLOT = LARGE - 1;
+
+export class CountCells {
+  /** Row-major [row x stride]. Read others than small counts through `at`, and write them through `add`. */
+  cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  stride: number;
+  rows: number;
+  /** LARGE, or 0 if no cell is an index. */
+  mark = LARGE;
+  #large: number[] = [];
+  readonly #free: number[] = [];
+
+  /** @param rows all have their pages at once if there are more than `growing`, and not one by one under the first records */
+  constructor(rows: number, stride: number, growing: number) {
+    this.rows = rows;
+    this.stride = stride;
+    this.cells = new Uint16Array(rows * stride);
+    if (rows > growing) this.cells.fill(0);
+  }
+
+  at(cell: number): number {
+    const count = this.cells[cell] ?? 0;
+    return (count & this.mark) === 0 ? count : (this.#large[count & SLOT] ?? 0);
+  }
+
+  /** @param amount any integer that leaves the count at 0 or above */
+  add(cell: number, amount: number): void {
+    const held = this.cells[cell] ?? 0;
+    const isLarge = (held & this.mark) !== 0;
+    const count = (isLarge ? (this.#large[held & SLOT] ?? 0) : held) + amount;
+    if (this.mark === 0 || (!isLarge && count < LARGE)) this.cells[cell] = count;
+    else if (count < LARGE) {
+      this.#free.push(held & SLOT);
+      this.cells[cell] = count;
+    } else if (isLarge) this.#large[held & SLOT] = count;
+    else this.#enlarge(cell, count);
+  }
+
+  #enlarge(cell: number, count: number): void {
+    const slot = this.#free.pop() ?? this.#large.length;
+    if (slot === LARGE) {
+      this.cells = this.counts();
+      this.mark = 0;
+      this.#large = [];
+      this.cells[cell] = count;
+      return;
+    }
+    this.#large[slot] = count;
+    this.cells[cell] = LARGE | slot;
+  }
+
+  /** A copy in which each cell is its count. */
+  counts(): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+    if (this.mark === 0 || this.#large.length === this.#free.length) return this.cells.slice();
+    const counts = new Uint32Array(this.cells.length);
+    for (let cell = 0; cell < counts.length; cell++) counts[cell] = this.at(cell);
+    return counts;
+  }
+
+  reserveRows(atLeast: number): void {
+    if (atLeast <= this.rows) return;
+    this.rows = Math.max(atLeast, this.rows * 2);
+    const cells = this.#empty(this.rows * this.stride);
+    cells.set(this.cells);
+    this.cells = cells;
+  }
+
+  /** Doubles the stride. */
+  widen(): void {
+    const from = this.stride;
+    const to = from * 2;
+    const cells = this.#empty(this.rows * to);
+    for (let row = 0, at = 0; at < this.cells.length; row += to, at += from)
+      for (let cell = 0; cell < from; cell++) cells[row + cell] = this.cells[at + cell] ?? 0;
+    this.cells = cells;
+    this.stride = to;
+  }
+
+  #empty(length: number): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+    return this.mark === 0 ? new Uint32Array(length) : new Uint16Array(length);
+  }
+}

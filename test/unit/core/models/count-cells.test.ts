@@ -1,0 +1,107 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { CountCells, LARGE } from '../../../../src/core/models/count-cells.ts';
+import { FORMS, Learner, lessonsOf, TWO } from './gtnb-support.ts';
+
+/** Counts in two bytes, and those that have outgrown them. */
+
+const GROWING = 1;
+
+test('a cell is what was added to it, however large it gets and falls', () => {
+  const steps = fc.array(
+    fc.record({ cell: fc.nat(3), amount: fc.oneof(fc.nat(3), fc.nat(70_000), fc.nat(2 ** 33)) }),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(steps, fc.infiniteStream(fc.nat()), (added, picks) => {
+      const table = new CountCells(2, 2, GROWING);
+      const sums = [0, 0, 0, 0];
+      for (const { cell, amount } of added) {
+        table.add(cell, amount);
+        sums[cell] = sums[cell]! + amount;
+        expect(sums.map((_, at) => table.at(at))).toEqual(sums);
+      }
+      const keyed = added.map((step) => ({ ...step, key: picks.next().value }));
+      for (const { cell, amount } of keyed.toSorted((a, b) => a.key - b.key)) {
+        table.add(cell, -amount);
+        sums[cell] = sums[cell]! - amount;
+        expect(sums.map((_, at) => table.at(at))).toEqual(sums);
+      }
+      expect([...table.cells]).toEqual([0, 0, 0, 0]);
+    }),
+  );
+});
+
+test('more large counts than there is room for make wider cells of the same counts', () => {
+  const table = new CountCells(LARGE + 2, 1, GROWING);
+  for (let cell = 0; cell < LARGE; cell++) table.add(cell, LARGE + cell);
+  expect(table.cells).toBeInstanceOf(Uint16Array);
+  table.add(0, -1);
+  table.add(LARGE, 3 * LARGE);
+  expect(table.cells).toBeInstanceOf(Uint16Array);
+  table.add(0, 5);
+  expect(table.cells).toBeInstanceOf(Uint32Array);
+  table.add(LARGE + 1, 2);
+  table.reserveRows(LARGE + 3);
+  table.widen();
+  for (let row = 1; row < LARGE; row++)
+    if (table.at(2 * row) !== LARGE + row) throw new Error(`row ${row} is ${table.at(2 * row)}`);
+  expect([0, LARGE, LARGE + 1, LARGE + 2].map((row) => table.at(2 * row))).toEqual([
+    LARGE + 4,
+    3 * LARGE,
+    2,
+    0,
+  ]);
+});
+
+test('rows and columns are made room for without a change to any count', () => {
+  const table = new CountCells(2, 2, GROWING);
+  table.add(0, 100_000);
+  table.add(3, 7);
+  table.widen();
+  table.reserveRows(3);
+  expect([0, 1, 4, 5, 8].map((cell) => table.at(cell))).toEqual([100_000, 0, 0, 7, 0]);
+  expect([...table.counts()].slice(0, 6)).toEqual([100_000, 0, 0, 0, 0, 7]);
+});
+
+describe.each(FORMS)('GT-NB with %s at the edge of two bytes', (_, options) => {
+  test('learns, unlearns and ships as anywhere', () => {
+    fc.assert(
+      fc.property(lessonsOf(options, 8), fc.integer({ min: 1, max: 40 }), (lessons, below) => {
+        const fresh = new Learner(TWO, options);
+        const learner = new Learner(TWO, options);
+        fresh.model.stage();
+        const learned = lessons.map((lesson, offset) => ({
+          lesson,
+          addition: fresh.learn(lesson, 0, offset),
+        }));
+        const delta = fresh.model.takeDelta();
+        // All that the lessons count, and something of each of their features, just below the edge.
+        const edge = {
+          ...delta,
+          counts: delta.counts.map(() => LARGE - below),
+          ...(delta.frequencies && { frequencies: delta.frequencies.map(() => LARGE - below) }),
+        };
+        learner.receive(edge, fresh);
+        const before = learner.model.snapshot();
+        const expectLearned = (): void => {
+          for (const [row, id] of delta.ids.entries())
+            for (const [at, { label }] of delta.classes.entries()) {
+              const column = learner.model.counts.labels.indexOf(label);
+              const own = learner.analysis.intern(fresh.analysis.term(id));
+              const told = delta.counts[row * delta.classes.length + at]!;
+              expect(learner.model.counts.count(own, column)).toBe(LARGE - below + told);
+            }
+        };
+        learner.receive(delta, fresh);
+        expectLearned();
+        for (const { lesson, addition } of learned) learner.unlearn(lesson, addition);
+        expect({ ...learner.model.snapshot(), classes: [] }).toEqual({ ...before, classes: [] });
+        if (options.dfe === true) return; // what a document adds depends on what is known
+        for (const lesson of lessons) learner.learn(lesson);
+        expectLearned();
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
