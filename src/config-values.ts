@@ -49,9 +49,14 @@ export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
 
 /** A number from 0 to 1. */
 export function share() {
-  return text('a number from 0 to 1, such as 0.05', (given) => {
+  return upTo(1, 0.05);
+}
+
+/** A number from 0 to `most`. */
+export function upTo(most: number, example: number) {
+  return text(`a number from 0 to ${most}, such as ${example}`, (given) => {
     const value = given === '' ? Number.NaN : Number(given);
-    return value >= 0 && value <= 1 ? value : undefined;
+    return value >= 0 && value <= most ? value : undefined;
   });
 }
 

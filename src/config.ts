@@ -20,12 +20,14 @@ import {
   parsed,
   share,
   shown,
+  upTo,
 } from './config-values.ts';
 import { parseThreshold } from './core/metrics/threshold.ts';
 import { isGtnbKind, parseGtnbKind } from './core/models/gtnb-kind.ts';
 import { parseModelKind } from './core/models/model-kinds.ts';
 import { parseAnalyzer } from './core/text/analyzer.ts';
 import { optionInvalid } from './core/text/named-options.ts';
+import { MAX_WEIGHT } from '../topics/source.ts';
 import { MASK_KINDS } from './ingest/mask.ts';
 import { DEFAULT_SESSION_TIMEOUT_MS, maskUrl } from './kafka-settings.ts';
 
@@ -236,6 +238,11 @@ const field = (what: string, name: string) =>
   setting(what, { value: 'FIELD' }, notEmpty('a column name')).default(name);
 const textField = field('column (or JSON field) of the text', 'text');
 const labelField = field('column of the label', 'label');
+const weightField = setting(
+  `column of the weight of the label, 0 to ${MAX_WEIGHT}, for models with weights=on; default: none`,
+  { value: 'FIELD' },
+  notEmpty('a column name'),
+).optional();
 const modelName = setting(
   "model's name",
   { flag: 'model', value: 'NAME' },
@@ -258,6 +265,7 @@ export const COMMANDS = {
     rate,
     text: textField,
     label: labelField,
+    weightField,
     ...learning,
     explain: explain.default(3),
   }),
@@ -268,6 +276,7 @@ export const COMMANDS = {
     format,
     text: textField,
     label: labelField,
+    weightField,
     id: field('column of the id; rows without one get <file>:<row>', 'id'),
     ts: field('column of the time, carried along', 'ts'),
     columns: setting(
@@ -320,6 +329,11 @@ export const COMMANDS = {
   label: z.object({
     ...every,
     key: setting('record key; default the id', { value: 'KEY' }, notEmpty('a key')).optional(),
+    labelWeight: setting(
+      `how much the label is trusted, 0 to ${MAX_WEIGHT}, where a line from stdin brings no weight; default 1`,
+      { value: 'W' },
+      upTo(MAX_WEIGHT, 0.25),
+    ).optional(),
     withdraw: setting('take the label back instead of giving one', {}, onOff()).default(false),
   }),
   tail: z.object({
@@ -352,6 +366,7 @@ export const COMMANDS = {
     labelMap,
     text: textField,
     label: labelField,
+    weightField,
     format,
     delay: setting(
       'the label of row i is learned after row i+N was predicted',

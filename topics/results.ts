@@ -62,7 +62,7 @@ export const OutcomeStatus = z
   .enum(['scored', 'learned', 'duplicate', 'corrected', 'withdrawn', 'waiting', 'expired'])
   .describe(
     'scored: a late label met its prediction · learned: no prediction to score · duplicate: that label was known · ' +
-      'corrected: another label was unlearned · withdrawn: unlearned · waiting: text not seen yet · expired: text out of reach',
+      'corrected: another label, or the same of another weight, was unlearned · withdrawn: unlearned · waiting: text not seen yet · expired: text out of reach',
   );
 export type OutcomeStatus = z.infer<typeof OutcomeStatus>;
 

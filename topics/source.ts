@@ -11,6 +11,8 @@ export const MAX_TEXT_BYTES = 262_144;
 export const MAX_ID_LENGTH = 256;
 export const MAX_LABEL_LENGTH = 64;
 export const MAX_TS_LENGTH = 64;
+/** Largest weight of a label. The 32-bit counts of gtnb, in sixteenths, hold 16.7 million documents of it. */
+export const MAX_WEIGHT = 16;
 
 const Id = z
   .union([z.string().max(MAX_ID_LENGTH), z.number()], {
@@ -26,6 +28,15 @@ const Label = z
 const Ts = z
   .union([z.string().max(MAX_TS_LENGTH), z.number()])
   .describe('when the text was written; carried to results verbatim, never used as a clock');
+const WEIGHT = `expected a number from 0 to ${MAX_WEIGHT}; leave it out to count the label once`;
+const Weight = z
+  .number({ error: WEIGHT })
+  .min(0, { error: WEIGHT })
+  .max(MAX_WEIGHT, { error: WEIGHT })
+  .describe(
+    'how much the label is trusted: 1 is an ordinary one, the default; rounded to the nearest sixteenth, half up. Models with ' +
+      '`weights=on` count by it, others count one. 0: scored, but learned by no model. Not looked at without a label',
+  );
 const ModelName = z
   .string({ error: 'expected the name of a model, a string' })
   .max(64, { error: 'expected the name of a model, at most 64 characters' })
@@ -38,6 +49,7 @@ export const TextRecord = z
       .string({ error: 'expected a string' })
       .describe('the document, at most 262,144 UTF-8 bytes'),
     label: Label.nullish().describe('absent, null or "": the label is not known (yet)'),
+    weight: Weight.nullish(),
     ts: Ts.nullish().catch(undefined),
     attributes: z
       .record(z.string(), z.unknown())
@@ -53,6 +65,7 @@ export const LabelRecord = z
   .object({
     id: Id.describe('id of the text that the label belongs to'),
     label: Label.nullable().describe('null withdraws the label'),
+    weight: Weight.nullish(),
     ts: Ts.nullish().catch(undefined),
     model: ModelName.nullish(),
   })

@@ -120,6 +120,7 @@ export function reduceHealth(state: HealthState, event: HealthEvent, now: number
     case 'warning':
     case 'promoted':
     case 'promotion_ignored':
+    case 'weights_ignored':
       return alive(state, now);
     case 'claimed':
       return withPartition(alive(state, now), event.partition, RESTORING);

@@ -142,6 +142,7 @@ export function subscriberMetrics(
       case 'warning':
       case 'promoted':
       case 'promotion_ignored':
+      case 'weights_ignored':
         break;
     }
   };

@@ -16,12 +16,13 @@ export class ColumnWatch {
   readonly #fields = new Set<string>();
   #held: Row[] = [];
 
-  /** @param named columns the user named, besides the text column and the extra ones */
+  /** @param named columns the user named, besides the text column, that of the weight and the extra ones */
   constructor(input: string, columns: Columns, named: ReadonlySet<ColumnRole>) {
     this.#input = input;
     this.#columns = columns;
     this.#missing = new Set([...named].map((role) => columns[role]));
     this.#missing.add(columns.text);
+    if (columns.weight !== undefined) this.#missing.add(columns.weight);
     for (const name of columns.extra) this.#missing.add(name);
   }
 

@@ -13,6 +13,8 @@ import {
   refusal,
   TOO_LONG,
   tsProblem,
+  weightOf,
+  weightProblem,
   type ColumnRole,
   type Columns,
   type Place,
@@ -26,6 +28,7 @@ export interface CsvLayout {
   readonly label: number;
   readonly id: number;
   readonly ts: number;
+  readonly weight: number;
   readonly extra: readonly (readonly [name: string, index: number])[];
 }
 
@@ -43,7 +46,7 @@ export function headerNames(record: CsvRecord, input: string): string[] {
 /**
  * Finds the columns in the header.
  *
- * @param named columns the user named: they must exist, as the text column and the extra ones must always
+ * @param named columns the user named: they must exist, as the text column, that of the weight and the extra ones must always
  * @throws CONFIG_INVALID with the list of columns that exist
  */
 export function layoutOf(
@@ -55,7 +58,8 @@ export function layoutOf(
   const needed = (['text', 'label', 'id', 'ts'] as const)
     .filter((role) => role === 'text' || named.has(role))
     .map((role) => columns[role]);
-  const missing = [...needed, ...columns.extra].filter((name) => !names.includes(name));
+  const weight = columns.weight === undefined ? [] : [columns.weight];
+  const missing = [...needed, ...weight, ...columns.extra].filter((name) => !names.includes(name));
   if (missing.length > 0) {
     const hint = `${columnHint(missing, columns)} The first line must be a header.`;
     throw missingColumns(input, missing, names, hint);
@@ -66,6 +70,7 @@ export function layoutOf(
     label: names.indexOf(columns.label),
     id: names.indexOf(columns.id),
     ts: names.indexOf(columns.ts),
+    weight: columns.weight === undefined ? -1 : names.indexOf(columns.weight),
     extra: columns.extra.map((name) => [name, names.indexOf(name)]),
   };
 }
@@ -82,7 +87,12 @@ export function csvRow(record: CsvRecord, place: Place, layout: CsvLayout): Row 
   const id = fields[layout.id] ?? '';
   const label = fields[layout.label] ?? '';
   const ts = fields[layout.ts] ?? '';
-  const wrong = idProblem(id) ?? labelProblem(label) ?? tsProblem(ts);
+  const weight = label === '' ? '' : (fields[layout.weight] ?? '');
+  const wrong =
+    idProblem(id) ??
+    labelProblem(label) ??
+    (weight === '' ? undefined : weightProblem(weight)) ??
+    tsProblem(ts);
   if (wrong !== undefined) return refusal('RECORD_INVALID', place, wrong, record.raw);
   return {
     kind: 'text',
@@ -91,6 +101,7 @@ export function csvRow(record: CsvRecord, place: Place, layout: CsvLayout): Row 
     resume: place.resume,
     text,
     label: label === '' ? undefined : label,
+    weight: weight === '' ? undefined : weightOf(weight),
     id: id === '' ? undefined : id,
     ts: ts === '' ? undefined : ts,
     attributes:

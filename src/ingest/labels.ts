@@ -1,5 +1,5 @@
 /**
- * Labels from a stream, for `label -`: NDJSON lines `{id, label}`, or lines `id,label` (comma or tab, quotes as in CSV), with or
+ * Labels from a stream, for `label -`: NDJSON lines `{id, label}`, with `weight` and `ts` if there are, or lines `id,label` (comma or tab, quotes as in CSV), with or
  * without that header. The kinds of lines may be mixed; a live stream is handed on as it comes.
  */
 import { Buffer } from 'node:buffer';
@@ -15,6 +15,7 @@ import {
   rawOf,
   refusal,
   START,
+  type Columns,
   type LabelRow,
   type Place,
   type RefusedRow,
@@ -58,17 +59,26 @@ export async function* readLabels(
   }
 }
 
+/** These lines are label records: their fields have the names of the source topic. */
+const COLUMNS: Columns = { ...DEFAULT_COLUMNS, weight: 'weight' };
 const HEADER = /^"?id"?[,\t]"?label"?\s*$/i;
 const EXPECTED =
   'expected {"id": …, "label": …}, or id and label with a comma or tab between, in UTF-8';
 
 function labelLine(line: string, place: Place): LabelRow | RefusedRow {
   if (!line.trimStart().startsWith('{')) return delimitedLabel(line, place);
-  const row = parseNdjson(line, place, DEFAULT_COLUMNS);
+  const row = parseNdjson(line, place, COLUMNS);
   if (row?.kind === 'label' || row?.kind === 'refused') return row;
   // A text with its label counts as the label.
   if (row?.kind === 'text' && row.id !== undefined && row.label !== undefined) {
-    return { kind: 'label', ...place, id: row.id, label: row.label, ts: row.ts };
+    return {
+      kind: 'label',
+      ...place,
+      id: row.id,
+      label: row.label,
+      weight: row.weight,
+      ts: row.ts,
+    };
   }
   return refusal('RECORD_INVALID', place, EXPECTED, rawOf(line));
 }
@@ -80,5 +90,5 @@ function delimitedLabel(line: string, place: Place): LabelRow | RefusedRow {
   if (id === '' || label === '') return refusal('RECORD_INVALID', place, EXPECTED, rawOf(line));
   const problem = idProblem(id) ?? labelProblem(label);
   if (problem !== undefined) return refusal('RECORD_INVALID', place, problem, rawOf(line));
-  return { kind: 'label', ...place, id, label, ts: undefined };
+  return { kind: 'label', ...place, id, label, weight: undefined, ts: undefined };
 }

@@ -13,6 +13,8 @@ import {
   refusal,
   TOO_LONG,
   tsProblem,
+  weightOf,
+  weightProblem,
   type Columns,
   type Place,
   type Row,
@@ -67,10 +69,12 @@ function textRow(
   if (isTooLong(text)) return refusal('TEXT_TOO_LONG', place, TOO_LONG, rawOf(line));
   const id = field(value, columns.id);
   const label = field(value, columns.label);
+  const weight = isBlank(label) ? undefined : weightField(value, columns);
   const ts = field(value, columns.ts);
   const problem =
     (isBlank(id) ? undefined : idProblem(id)) ??
     (isBlank(label) ? undefined : labelProblem(label)) ??
+    (isBlank(weight) ? undefined : weightProblem(weight)) ??
     (isBlank(ts) ? undefined : tsProblem(ts));
   if (problem !== undefined) return invalid(place, line, problem);
   return {
@@ -80,6 +84,7 @@ function textRow(
     resume: place.resume,
     text,
     label: isBlank(label) ? undefined : scalar(label),
+    weight: isBlank(weight) ? undefined : weightOf(weight),
     id: isBlank(id) ? undefined : String(scalar(id)),
     ts: isBlank(ts) ? undefined : number(ts),
     attributes: columns.extra.length === 0 ? undefined : attributesOf(value, columns.extra),
@@ -89,6 +94,7 @@ function textRow(
 function labelRow(value: JsonObject, place: Place, columns: Columns, line: string): Row {
   const id = field(value, columns.id);
   const label = field(value, columns.label);
+  const weight = isBlank(label) ? undefined : weightField(value, columns);
   const ts = field(value, columns.ts);
   if (label === undefined || isBlank(id)) {
     return invalid(
@@ -107,6 +113,7 @@ function labelRow(value: JsonObject, place: Place, columns: Columns, line: strin
   const problem =
     idProblem(id) ??
     (label === null ? undefined : labelProblem(label)) ??
+    (isBlank(weight) ? undefined : weightProblem(weight)) ??
     (isBlank(ts) ? undefined : tsProblem(ts));
   if (problem !== undefined) return invalid(place, line, problem);
   return {
@@ -116,6 +123,7 @@ function labelRow(value: JsonObject, place: Place, columns: Columns, line: strin
     resume: place.resume,
     id: String(scalar(id)),
     label: label === null ? null : scalar(label),
+    weight: isBlank(weight) ? undefined : weightOf(weight),
     ts: isBlank(ts) ? undefined : number(ts),
   };
 }
@@ -178,6 +186,10 @@ function attributesOf(
 /** An own field: `constructor` is a column's name like any other. */
 function field(value: JsonObject, name: string): unknown {
   return Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function weightField(value: JsonObject, { weight }: Columns): unknown {
+  return weight === undefined ? undefined : field(value, weight);
 }
 
 function isObject(value: unknown): value is JsonObject {

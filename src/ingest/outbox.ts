@@ -107,7 +107,8 @@ export class Outbox {
     }
     if (!isRepeat) this.#records.push(record);
     if (!isLate || skipLabels || row.kind !== 'text' || row.label === undefined) return undefined;
-    return { id: row.id ?? rowId(name, row.row), label: row.label, ts: row.ts };
+    const { label, weight, ts } = row;
+    return { id: row.id ?? rowId(name, row.row), label, weight, ts };
   }
 
   #releaseOne(): void {

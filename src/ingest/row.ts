@@ -2,7 +2,12 @@
  * What the readers give: one row of a file, checked against the limits of the source topic, or the reason why it was refused.
  */
 import { Buffer } from 'node:buffer';
-import { MAX_ID_LENGTH, MAX_LABEL_LENGTH, MAX_TEXT_BYTES } from '../../topics/source.ts';
+import {
+  MAX_ID_LENGTH,
+  MAX_LABEL_LENGTH,
+  MAX_TEXT_BYTES,
+  MAX_WEIGHT,
+} from '../../topics/source.ts';
 import { ValenceError } from '../errors.ts';
 
 export type Format = 'ndjson' | 'csv' | 'tsv' | 'text';
@@ -25,18 +30,21 @@ export interface Columns {
   readonly label: string;
   readonly id: string;
   readonly ts: string;
+  /** Of the label's weight, which must exist; undefined: no weights are read. */
+  readonly weight: string | undefined;
   /** Further ones, carried along as attributes. */
   readonly extra: readonly string[];
 }
 
 /** The columns that have a default and need not exist; `text` always must. */
-export type ColumnRole = Exclude<keyof Columns, 'extra'>;
+export type ColumnRole = Exclude<keyof Columns, 'weight' | 'extra'>;
 
 export const DEFAULT_COLUMNS: Columns = {
   text: 'text',
   label: 'label',
   id: 'id',
   ts: 'ts',
+  weight: undefined,
   extra: [],
 };
 
@@ -57,6 +65,8 @@ export interface TextRow extends Place {
   readonly text: string;
   /** Undefined: the row carries none (absent, null or ""). CSV gives strings, NDJSON what stood there. */
   readonly label: Label | undefined;
+  /** Of the label, 0 … 16; undefined: it brings none. */
+  readonly weight: number | undefined;
   readonly id: string | undefined;
   readonly ts: string | number | undefined;
   /** The extra columns as strings, in the order asked for, without those that are absent or null. */
@@ -69,6 +79,8 @@ export interface LabelRow extends Place {
   readonly id: string;
   /** Null withdraws the label. */
   readonly label: Label | null;
+  /** 0 … 16; undefined: it brings none. */
+  readonly weight: number | undefined;
   readonly ts: string | number | undefined;
 }
 
@@ -162,6 +174,18 @@ export function tsProblem(ts: unknown): string | undefined {
   }
   if (typeof ts !== 'number') return `ts is ${kindOf(ts)}; expected a string or a number`;
   return Number.isFinite(ts) ? undefined : 'ts is not a finite number';
+}
+
+/** The number that a weight is; NaN: none. A cell of a table holds it as a string. */
+export function weightOf(weight: unknown): number {
+  const value = typeof weight === 'string' && weight.trim() !== '' ? Number(weight) : weight;
+  return typeof value === 'number' && value >= 0 && value <= MAX_WEIGHT ? value : Number.NaN;
+}
+
+/** Why the value cannot be a weight, or undefined. The value is neither undefined, null nor "". */
+export function weightProblem(weight: unknown): string | undefined {
+  if (!Number.isNaN(weightOf(weight))) return undefined;
+  return `weight is ${kindOf(weight)} that is no number from 0 to ${MAX_WEIGHT}; is --weight-field the right column?`;
 }
 
 /** Undefined, null and "" all mean: nothing there. */

@@ -33,9 +33,9 @@ export interface ReadRowsOptions {
   readonly path: string;
   /** Default: by the file's extension, NDJSON for standard input. */
   readonly format?: Format | undefined;
-  /** Defaults: `text`, `label`, `id`, `ts`, no extra ones. */
+  /** Defaults: `text`, `label`, `id`, `ts`, no weight, no extra ones. */
   readonly columns?: Partial<Columns> | undefined;
-  /** Columns that the user named: it is an error if they do not exist. The text column and extra ones always must. */
+  /** Columns that the user named: it is an error if they do not exist. The text column, that of the weight and extra ones always must. */
   readonly named?: ReadonlySet<ColumnRole> | undefined;
   /** Where to read on; default: the beginning. */
   readonly from?: Position | undefined;
@@ -134,6 +134,7 @@ function textLine(line: string, place: Place): Row | undefined {
     resume: place.resume,
     text,
     label: undefined,
+    weight: undefined,
     id: undefined,
     ts: undefined,
     attributes: undefined,

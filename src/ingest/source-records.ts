@@ -41,6 +41,7 @@ export function rowId(name: string, row: number): string {
 export interface LateLabel {
   readonly id: string;
   readonly label: string | number | boolean;
+  readonly weight: number | undefined;
   readonly ts: string | number | undefined;
 }
 
@@ -71,6 +72,7 @@ function textRecord(
     id,
     text: mask === undefined ? row.text : mask(row.text),
     label: withLabel ? row.label : undefined,
+    weight: withLabel ? row.weight : undefined,
     ts: row.ts,
     attributes:
       attributes === undefined
@@ -85,11 +87,11 @@ function textRecord(
 
 /** A label record. */
 export function labelRecord(
-  late: Pick<LabelRow, 'id' | 'label' | 'ts'>,
+  late: Pick<LabelRow, 'id' | 'label' | 'weight' | 'ts'>,
   model: string | undefined,
 ): NewRecord {
-  const { id, label, ts } = late;
-  return { key: id, value: JSON.stringify({ id, label, ts, model }) };
+  const { id, label, weight, ts } = late;
+  return { key: id, value: JSON.stringify({ id, label, weight, ts, model }) };
 }
 
 /** A record of a log, as it is: but masked, and without its label where labels are skipped. */
@@ -116,7 +118,7 @@ function copiedRecord(
   return headers.length === 0 ? { key, value: json } : { key, value: json, headers };
 }
 
-const UNMASKED = new Set(['id', 'label', 'ts', 'model']);
+const UNMASKED = new Set(['id', 'label', 'weight', 'ts', 'model']);
 
 function maskDeep(value: unknown, mask: (text: string) => string): unknown {
   if (typeof value === 'string') return mask(value);

@@ -4,9 +4,10 @@
  *   JSON: who is champion, classes, and for each model its counters, figures, detectors │ for each model: pending │ waiting │ labelled │ gone
  *
  * Terms, labels and lists of classes are numbered as they first come: a number not given yet is a new one, which follows. Hashed
- * features are numbers. Answers of baselines are the same object for texts that came between two labels, and stay it.
+ * features are numbers. Where a label has a weight of its own, all of that carry are followed by theirs. Answers of baselines are the same object for texts that came between two labels, and stay it.
  */
 import { ByteReader, ByteWriter } from '../core/codec/bytes.ts';
+import { WHOLE } from '../core/models/label-weight.ts';
 import type { BaselineAnswer, ScoredAnswer } from '../core/metrics/scorer.ts';
 import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';
 import { ValenceError } from '../errors.ts';
@@ -23,6 +24,8 @@ interface Heads {
     /** Identity of its features. */
     readonly extractor: string;
     readonly head: Head;
+    /** Its labels have weights; absent: each counts one. */
+    readonly weighted?: true;
   }[];
 }
 
@@ -41,7 +44,7 @@ export function* encodeCarry(
     appended,
     carries: carries.map(({ model, extractor, carry }) => {
       const { pending: _p, waiting: _w, labelled: _l, gone: _g, ...head } = carry;
-      return { model, extractor, head };
+      return { model, extractor, head, ...(hasWeights(carry) ? { weighted: true } : {}) };
     }),
   };
   out.string(JSON.stringify(heads));
@@ -50,6 +53,13 @@ export function* encodeCarry(
     for (const _ of encoder.carry(carry, extractors.of(extractor)))
       while (out.length >= size) yield out.take(size);
   while (out.length > 0) yield out.take(size);
+}
+
+function hasWeights({ waiting, labelled }: CarryCapture): boolean {
+  return (
+    waiting.some(([, { weight }]) => weight !== WHOLE) ||
+    labelled.some(([, { label, weight }]) => label !== null && weight !== WHOLE)
+  );
 }
 
 /** Numbers of the terms of an extractor. */
@@ -93,9 +103,10 @@ class CarryEncoder {
 
   /** Stops after each entry, so that the caller may take what was written. */
   *carry(
-    { pending, waiting, labelled, gone }: CarryCapture,
+    carry: CarryCapture,
     extractor: Pick<Extractor, 'id' | 'visit' | 'isHashed' | 'types'>,
   ): Generator<void, void, undefined> {
+    const { pending, waiting, labelled, gone } = carry;
     const out = this.#out;
     const terms = this.#terms.get(extractor.id) ?? new TermNumbers(extractor);
     this.#terms.set(extractor.id, terms);
@@ -104,18 +115,21 @@ class CarryEncoder {
       out.string(id);
       yield this.#pending(text, terms);
     }
+    const isWeighted = hasWeights(carry);
     out.varint(waiting.length);
-    for (const [id, { label, clock }] of waiting) {
+    for (const [id, { label, weight, clock }] of waiting) {
       out.string(id);
       this.#label(label);
+      if (isWeighted) out.varint(weight);
       yield out.varint(clock);
     }
     out.varint(labelled.length);
-    for (const [id, { offset, label, addition, features }] of labelled) {
+    for (const [id, { offset, label, weight, addition, features }] of labelled) {
       out.string(id);
       out.varint(offset);
       out.byte(label === null ? 0 : 1);
       if (label !== null) this.#label(label);
+      if (isWeighted && label !== null) out.varint(weight);
       out.varint(addition?.amount ?? 0);
       if (addition !== undefined) out.varint(addition.mass);
       yield this.#features(features, terms);
@@ -223,7 +237,7 @@ export function* decodeCarry(
   const { seat, appended, carries }: Heads = JSON.parse(reader.string());
   const decoder = new CarryDecoder(reader);
   const decoded: { model: string; extractor: string; carry: CarryCapture }[] = [];
-  for (const { model, extractor, head } of carries) {
+  for (const { model, extractor, head, weighted = false } of carries) {
     const own = extractors.find(extractor);
     if (own === undefined)
       throw new ValenceError(
@@ -233,8 +247,8 @@ export function* decodeCarry(
       );
     decoder.begin(extractor, own);
     const pending = yield* decoder.list(() => decoder.pending());
-    const waiting = yield* decoder.list(() => decoder.waiting());
-    const labelled = yield* decoder.list(() => decoder.labelled());
+    const waiting = yield* decoder.list(() => decoder.waiting(weighted));
+    const labelled = yield* decoder.list(() => decoder.labelled(weighted));
     const gone = yield* decoder.list(() => reader.string());
     decoded.push({ model, extractor, carry: { ...head, pending, waiting, labelled, gone } });
   }
@@ -283,18 +297,23 @@ class CarryDecoder {
     return [id, { offset, ordinal, clock, tsMs, features, answer, baseline }];
   }
 
-  waiting(): readonly [string, WaitingLabel] {
-    return [this.#reader.string(), { label: this.#label(), clock: this.#reader.varint() }];
+  waiting(isWeighted: boolean): readonly [string, WaitingLabel] {
+    const reader = this.#reader;
+    const id = reader.string();
+    const label = this.#label();
+    const weight = isWeighted ? reader.varint() : WHOLE;
+    return [id, { label, weight, clock: reader.varint() }];
   }
 
-  labelled(): readonly [string, LabelledText] {
+  labelled(isWeighted: boolean): readonly [string, LabelledText] {
     const reader = this.#reader;
     const id = reader.string();
     const offset = reader.varint();
     const label = reader.byte() === 0 ? null : this.#label();
+    const weight = label === null ? 0 : isWeighted ? reader.varint() : WHOLE;
     const amount = reader.varint();
     const addition = amount === 0 ? undefined : { amount, mass: reader.varint() };
-    return [id, { offset, label, addition, features: this.#features() }];
+    return [id, { offset, label, weight, addition, features: this.#features() }];
   }
 
   #nextBaseline(): BaselineAnswer {

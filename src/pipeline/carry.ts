@@ -12,11 +12,13 @@
  *
  * Invariants
  * - a kept answer is scored at most once; a correction undoes counts, never scores;
+ * - weights are kept as the model counts them: a label whose weight changes nothing there is a duplicate;
  * - age is measured by the log's record timestamps, as their running maximum, never by `ts` and never by a clock;
  * - `rollback` returns to the last `mark` exactly.
  */
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
+import { countedWeight, WHOLE } from '../core/models/label-weight.ts';
 import { LabelWish } from '../core/models/label-wish.ts';
 import type { FirstSight, Model } from '../core/models/model.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
@@ -55,6 +57,8 @@ export interface TextEvent {
   /** The record's own ts, as `source.ts` shows it, ms; undefined if it is no date. */
   readonly tsMs: number | undefined;
   readonly label: string | undefined;
+  /** Of the label, in sixteenths; 16 where there is none. */
+  readonly weight: number;
 }
 
 /** What a model made of a text. */
@@ -73,6 +77,8 @@ export interface LabelEvent {
   readonly timestamp: number;
   readonly tsMs: number | undefined;
   readonly label: string | null;
+  /** In sixteenths; 16 where the label is withdrawn. */
+  readonly weight: number;
 }
 
 /** What came of a label record. */
@@ -87,7 +93,15 @@ export interface Outcome {
 
 /** Where effects go. */
 export interface CarrySink {
-  learn(features: KeptFeatures, label: string, sight: FirstSight): Addition | undefined;
+  /** Of the model. */
+  readonly isWeighted: boolean;
+  /** @param weight in sixteenths, above 0; 16 unless the model is weighted */
+  learn(
+    features: KeptFeatures,
+    label: string,
+    sight: FirstSight,
+    weight: number,
+  ): Addition | undefined;
   unlearn(features: KeptFeatures, label: string, addition: Addition | undefined): void;
   /** The number of scored records reached a multiple of `metricsEvery`. */
   metrics(): void;
@@ -110,6 +124,8 @@ export interface PendingText {
 
 export interface WaitingLabel {
   readonly label: string;
+  /** As the model counts it, in sixteenths. */
+  readonly weight: number;
   readonly clock: number;
 }
 
@@ -119,6 +135,8 @@ export interface LabelledText {
   readonly features: KeptFeatures;
   /** null: withdrawn. */
   readonly label: string | null;
+  /** As the model counted it, in sixteenths; 0: nothing was learned, or all of it unlearned. */
+  readonly weight: number;
   /** What it added to the sums; undefined: what every document adds. */
   readonly addition: Addition | undefined;
 }
@@ -138,16 +156,23 @@ export interface Counters {
 
 /** Of a replay: what a step does to the model is known, and its outputs are written. */
 export class ReplaySink implements CarrySink {
-  /** What the model counted at the step in hand. */
-  addition: Addition | undefined;
+  /** What the model counted at the step in hand, in units; undefined: what every document adds, or nothing. */
+  amount: number | undefined;
+  readonly isWeighted: boolean;
   readonly compare: CarrySink['compare'];
 
-  constructor(compare: CarrySink['compare']) {
+  constructor(isWeighted: boolean, compare: CarrySink['compare']) {
+    this.isWeighted = isWeighted;
     this.compare = compare;
   }
 
-  learn(): Addition | undefined {
-    return this.addition;
+  learn(
+    _features: KeptFeatures,
+    _label: string,
+    _sight: FirstSight,
+    weight: number,
+  ): Addition | undefined {
+    return this.amount === undefined ? undefined : { amount: this.amount, mass: weight };
   }
 
   unlearn(): void {
@@ -274,8 +299,9 @@ export class ModelCarry {
     if (early !== undefined) this.#waiting.delete(id);
     const label = event.label ?? early?.label;
     if (label !== undefined) {
+      const weight = event.label === undefined ? (early?.weight ?? WHOLE) : event.weight;
       this.#score(event.offset, label, answer, baseline, sink);
-      this.#learn(id, event.offset, features, label, sink);
+      this.#learn(id, event.offset, features, label, weight, sink);
       return;
     }
     this.#labelled.delete(id);
@@ -301,9 +327,9 @@ export class ModelCarry {
       return this.#resolve(event, pending, label, sink);
     }
     const labelled = this.#labelled.get(id);
-    if (labelled !== undefined) return this.#relabel(id, labelled, label, sink);
+    if (labelled !== undefined) return this.#relabel(event, labelled, sink);
     if (this.#gone.has(id)) return { status: 'expired' };
-    return this.#await(id, label);
+    return this.#await(event, sink);
   }
 
   #resolve(event: LabelEvent, text: PendingText, label: string, sink: CarrySink): Outcome {
@@ -317,29 +343,30 @@ export class ModelCarry {
         : {}),
     };
     this.#score(text.offset, label, answer, text.baseline, sink);
-    this.#learn(event.id, text.offset, text.features, label, sink);
+    this.#learn(event.id, text.offset, text.features, label, event.weight, sink);
     return prediction === undefined
       ? { status: 'learned', prediction: null, ...delay }
       : { status: 'scored', prediction, correct: prediction === label, ...delay };
   }
 
-  #relabel(id: string, text: LabelledText, label: string | null, sink: CarrySink): Outcome {
+  #relabel({ id, label, weight }: LabelEvent, text: LabelledText, sink: CarrySink): Outcome {
     const previous = text.label;
-    if (label === previous) return { status: 'duplicate' };
-    if (previous !== null) {
+    const isKnown = label === null || countedWeight(weight, sink.isWeighted) === text.weight;
+    if (label === previous && isKnown) return { status: 'duplicate' };
+    if (previous !== null && text.weight > 0) {
       sink.unlearn(text.features, previous, text.addition);
       this.scorer.unlearn(previous);
       this.#counters.learned -= 1;
     }
     if (label === null) {
-      this.#labelled.set(id, { ...text, label: null, addition: undefined });
+      this.#labelled.set(id, { ...text, label: null, weight: 0, addition: undefined });
       return { status: 'withdrawn', previous };
     }
-    this.#learn(id, text.offset, text.features, label, sink);
+    this.#learn(id, text.offset, text.features, label, weight, sink);
     return previous === null ? { status: 'learned' } : { status: 'corrected', previous };
   }
 
-  #await(id: string, label: string | null): Outcome {
+  #await({ id, label, weight: given }: LabelEvent, sink: CarrySink): Outcome {
     const waiting = this.#waiting.get(id);
     if (label === null) {
       this.#waiting.delete(id);
@@ -347,8 +374,9 @@ export class ModelCarry {
         ? { status: 'withdrawn' }
         : { status: 'withdrawn', previous: waiting.label };
     }
-    if (waiting?.label === label) return { status: 'duplicate' };
-    this.#waiting.set(id, { label, clock: this.#counters.clock });
+    const weight = countedWeight(given, sink.isWeighted);
+    if (waiting?.label === label && waiting.weight === weight) return { status: 'duplicate' };
+    this.#waiting.set(id, { label, weight, clock: this.#counters.clock });
     if (this.#waiting.size > this.options.pendingMax) this.#giveUp(this.#waiting);
     return waiting === undefined
       ? { status: 'waiting' }
@@ -400,11 +428,24 @@ export class ModelCarry {
     };
   }
 
-  #learn(id: string, offset: number, features: KeptFeatures, label: string, sink: CarrySink): void {
-    const addition = sink.learn(features, label, { partition: this.options.partition, offset });
-    this.scorer.learn(label);
-    this.#counters.learned += 1;
-    this.#labelled.set(id, { offset, features, label, addition });
+  /** @param given weight of the label, in sixteenths; 0: it is kept, and teaches nothing */
+  #learn(
+    id: string,
+    offset: number,
+    features: KeptFeatures,
+    label: string,
+    given: number,
+    sink: CarrySink,
+  ): void {
+    const weight = countedWeight(given, sink.isWeighted);
+    let addition: Addition | undefined;
+    if (weight > 0) {
+      const sight = { partition: this.options.partition, offset };
+      addition = sink.learn(features, label, sight, weight);
+      this.scorer.learn(label);
+      this.#counters.learned += 1;
+    }
+    this.#labelled.set(id, { offset, features, label, weight, addition });
     if (this.#labelled.size > this.options.correctable) {
       const oldest = this.#labelled.evict();
       if (oldest !== undefined) this.#forget(oldest.id);
@@ -490,15 +531,17 @@ export class ModelCarry {
         answer: listAnswer(text.answer),
         baseline: text.baseline,
       })),
-      waiting: Array.from(this.#waiting.entries(), ([id, { label, clock }]) => ({
+      waiting: Array.from(this.#waiting.entries(), ([id, { label, weight, clock }]) => ({
         id,
         label,
+        weight,
         clock,
       })),
       labelled: Array.from(this.#labelled.entries(), ([id, text]) => ({
         id,
         offset: text.offset,
         label: text.label,
+        weight: text.weight,
         addition: text.addition,
         features: features(text.features),
       })),
@@ -637,12 +680,14 @@ export interface CarrySnapshot extends Readonly<Counters> {
   readonly waiting: readonly {
     readonly id: string;
     readonly label: string;
+    readonly weight: number;
     readonly clock: number;
   }[];
   readonly labelled: readonly {
     readonly id: string;
     readonly offset: number;
     readonly label: string | null;
+    readonly weight: number;
     readonly addition: Addition | undefined;
     readonly features: FeatureList;
   }[];

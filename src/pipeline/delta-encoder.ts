@@ -1,6 +1,7 @@
 /** Deltas to bytes; the format is told in `delta.ts`. */
 import { ByteWriter, crc32 } from '../core/codec/bytes.ts';
 import type { CalibratorState } from '../core/models/calibrator.ts';
+import { WHOLE } from '../core/models/label-weight.ts';
 import type { Extractor, KeptFeatures } from '../core/text/features.ts';
 import {
   DELTA_MAGIC,
@@ -134,7 +135,8 @@ export class DeltaEncoder {
         (entry.kind === 'text' ? 0 : 1) |
           (event.label === undefined || event.label === null ? 0 : 2) |
           (all ? 4 : 0) |
-          (event.tsMs === undefined ? 0 : 8),
+          (event.tsMs === undefined ? 0 : 8) |
+          (event.weight === WHOLE ? 0 : 16),
       );
       out.varint(event.offset - offset);
       out.signed(event.timestamp - timestamp);
@@ -145,6 +147,7 @@ export class DeltaEncoder {
         out.varint(this.#labels.index(event.label));
       }
       if (event.tsMs !== undefined) out.double(event.tsMs);
+      if (event.weight !== WHOLE) out.varint(event.weight);
       if (!all) out.varint(addressed);
       if (entry.kind === 'label') {
         for (const { model, added } of entry.models) {

@@ -1,7 +1,9 @@
 /** Bytes to deltas; the format is told in `delta.ts`. */
 import { ByteReader, crc32, damaged } from '../core/codec/bytes.ts';
 import type { CalibratorState } from '../core/models/calibrator.ts';
+import { WHOLE } from '../core/models/label-weight.ts';
 import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';
+import { MAX_WEIGHT } from '../../topics/source.ts';
 import { ValenceError } from '../errors.ts';
 import {
   DELTA_MAGIC,
@@ -281,10 +283,12 @@ function readEvents(
     const id = reader.string();
     const given = (flags & 2) === 0 ? undefined : label(reader.varint());
     const tsMs = (flags & 8) === 0 ? undefined : reader.double();
+    const weight = (flags & 16) === 0 ? WHOLE : reader.varint();
+    if (weight > MAX_WEIGHT * WHOLE) throw damaged('holds a weight out of range');
     const all = (flags & 4) !== 0;
     const addressed = all ? models.length : reader.varint();
     if (addressed > models.length) throw damaged('addresses more models than it holds');
-    const common = { id, offset, timestamp, tsMs };
+    const common = { id, offset, timestamp, tsMs, weight };
     if ((flags & 1) === 1) {
       const to = Array.from({ length: addressed }, (_, at) => {
         const model = all ? at : reader.varint();

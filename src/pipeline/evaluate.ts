@@ -7,6 +7,7 @@
  *
  * @see Dawid (1984), Statistical theory: the prequential approach; River, evaluate.progressive_val_score
  */
+import { toSixteenths, WHOLE } from '../core/models/label-weight.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ValenceError } from '../errors.ts';
 import { builtInCovers, ClassRules, inferOrder, type ClassOptions } from './classes.ts';
@@ -16,6 +17,8 @@ export interface EvaluationRow {
   readonly text: string;
   /** Undefined: predicted, never scored or learned. */
   readonly label: string | undefined;
+  /** Of the label, 0 … 16; default 1. 0: scored, not learned. Counted by in kinds with `weights=on`, to the nearest sixteenth. */
+  readonly weight?: number | undefined;
 }
 
 export interface EvaluationOptions {
@@ -47,6 +50,8 @@ export interface EvaluationReport {
 
 interface Question {
   readonly label: string;
+  /** Sixteenths. */
+  readonly weight: number;
   readonly learn: Learn;
   readonly answer: ScoredAnswer;
   readonly baseline: BaselineAnswer;
@@ -59,7 +64,7 @@ export class Evaluation {
   readonly #classes: ClassRules;
   readonly #learner: Learner;
   /** Learns the row that was asked last. */
-  readonly #learnAtOnce: Learn = (label, row) => this.#learner.learn(label, row);
+  readonly #learnAtOnce: Learn = (label, row, weight) => this.#learner.learn(label, row, weight);
   readonly #scorer: Scorer;
   readonly #delay: number;
   readonly #open: Question[] = [];
@@ -107,20 +112,22 @@ export class Evaluation {
     };
   }
 
-  #question({ text, label }: EvaluationRow): void {
+  #question({ text, label, weight: given }: EvaluationRow): void {
     const row = this.#rows++;
     const answer = this.#learner.ask(text);
     this.#options.onPrediction?.(row, answer);
     if (label !== undefined) {
       const truth = this.#class(label);
+      const weight = given === undefined ? WHOLE : toSixteenths(given);
       if (this.#delay === 0) {
         this.#score(truth, answer, this.#scorer.baselineAnswer());
-        this.#learn(truth, this.#learnAtOnce, row);
+        this.#learn(truth, this.#learnAtOnce, row, weight);
         return;
       }
       this.#open.push({
         row,
         label: truth,
+        weight,
         learn: this.#learner.keep(),
         answer: {
           classes: [...answer.classes],
@@ -154,7 +161,7 @@ export class Evaluation {
       if (question === undefined || question.row > row) break;
       this.#answered += 1;
       this.#score(question.label, question.answer, question.baseline);
-      this.#learn(question.label, question.learn, question.row);
+      this.#learn(question.label, question.learn, question.row, question.weight);
     }
     if (this.#answered > 10_000) {
       this.#open.splice(0, this.#answered);
@@ -175,8 +182,9 @@ export class Evaluation {
     this.#elapsedMs -= this.#now() - began;
   }
 
-  #learn(truth: string, learn: Learn, row: number): void {
-    learn(truth, row);
+  #learn(truth: string, learn: Learn, row: number, weight: number): void {
+    if (weight === 0) return;
+    learn(truth, row, weight);
     this.#scorer.learn(truth);
     this.#learned += 1;
   }

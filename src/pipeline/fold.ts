@@ -23,11 +23,12 @@ import {
   type Features,
   type KeptFeatures,
 } from '../core/text/features.ts';
+import { WHOLE } from '../core/models/label-weight.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Threshold } from '../core/metrics/threshold.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { deadLetterHeaders, type Comparison, type TopicNames } from '../../topics/index.ts';
-import type { CarrySink, ModelCarry } from './carry.ts';
+import type { CarrySink, LabelEvent, ModelCarry } from './carry.ts';
 import type { ClassRules } from './classes.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import type { ReadDelta } from './delta-reader.ts';
@@ -91,6 +92,8 @@ export interface StagedChunk {
   readonly calibrators: readonly (CalibratorState | undefined)[];
   /** Size of the delta as it is written. */
   readonly deltaBytes: number;
+  /** Offset of the first label with a weight that no model of the pipeline counts by; undefined: there is none. */
+  readonly ignoredWeight: number | undefined;
   readonly predictions: number;
   readonly outcomes: number;
   readonly deadLetters: number;
@@ -122,6 +125,9 @@ export class PartitionFold {
   readonly #extractors: readonly Extractor[];
   readonly #namer: FeatureNamer;
   readonly #analyses: readonly number[];
+  readonly #isWeighted: boolean;
+  /** Of the chunk in hand. */
+  #ignoredWeight: number | undefined;
   /** What the model in hand counted for the record in hand. */
   #added: Addition | undefined;
   /** Features of the last answer that its model had never learned, or UNTOLD. */
@@ -158,6 +164,7 @@ export class PartitionFold {
       })),
     );
     this.#analyses = state.models.map(({ extractor }) => extractors.indexOf(extractor.id));
+    this.#isWeighted = state.models.some(({ model }) => model.isWeighted);
     this.#reported = state.models.map(() => 0);
     this.#everyone = [...state.models.keys()];
     this.#running = state.models;
@@ -189,6 +196,7 @@ export class PartitionFold {
     const events: ChunkEvent[] = [];
     const counts = { predictions: 0, outcomes: 0, deadLetters: 0 };
     this.#namer.begin();
+    this.#ignoredWeight = undefined;
     const { seat } = this.#champion;
     const promotion = this.#champion.begin(this.#state.names, this.#state.promotion);
     this.#switch(seat);
@@ -240,9 +248,18 @@ export class PartitionFold {
       key: null,
       value: delta,
     });
-    const names = this.#namer.given;
-    const deltaBytes = delta.length;
-    return { outputs, from, to, promotion, names, deltas, calibrators, deltaBytes, ...counts };
+    return {
+      outputs,
+      from,
+      to,
+      promotion,
+      names: this.#namer.given,
+      deltas,
+      calibrators,
+      deltaBytes: delta.length,
+      ignoredWeight: this.#ignoredWeight,
+      ...counts,
+    };
   }
 
   /** The chunk is in the log: it becomes state. */
@@ -426,7 +443,9 @@ export class PartitionFold {
       // Only a text that waits for its label needs its time.
       tsMs: label === undefined ? milliseconds(record, input.ts) : undefined,
       label,
+      weight: input.weight,
     };
+    this.#lookAtWeight(event);
     const features = extracted.map((found, index) => {
       if (found === undefined) return undefined;
       this.#namer.look(index, found, record.offset);
@@ -495,7 +514,9 @@ export class PartitionFold {
       timestamp: record.timestamp,
       tsMs: milliseconds(record, input.ts),
       label: label ?? null,
+      weight: input.weight,
     };
+    this.#lookAtWeight(event);
     const models = addressed.map((model) => ({ model, added: 0 }));
     events.push({ kind: 'label', models, event });
     for (const at of this.#rivalry.begin(models, ({ model }) => this.#model(model).name)) {
@@ -514,14 +535,20 @@ export class PartitionFold {
     return undefined;
   }
 
+  #lookAtWeight({ weight, offset }: Pick<LabelEvent, 'weight' | 'offset'>): void {
+    if (weight === WHOLE || weight === 0 || this.#isWeighted) return;
+    this.#ignoredWeight ??= offset;
+  }
+
   /** Effects of one model's carry, on the record that is being folded. One a model: this is the hot path. */
   #sink(index: number): CarrySink {
     const running = this.#model(index);
     const { model } = running;
     return {
-      learn: (kept, label, sight) => {
+      isWeighted: model.isWeighted,
+      learn: (kept, label, sight, weight) => {
         const calibrator = this.#carries.of(index)?.calibrator;
-        this.#added = model.learn(this.#features.load(kept), label, sight, calibrator);
+        this.#added = model.learn(this.#features.load(kept), label, sight, calibrator, weight);
         return this.#added;
       },
       unlearn: (kept, label, addition) => model.unlearn(this.#features.load(kept), label, addition),

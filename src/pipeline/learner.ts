@@ -4,12 +4,18 @@
 import type { Calibrator } from '../core/models/calibrator.ts';
 import { createGtnb } from '../core/models/gtnb-create.ts';
 import { isGtnbKind, parseGtnbKind } from '../core/models/gtnb-kind.ts';
+import { countedWeight, WHOLE } from '../core/models/label-weight.ts';
 import type { Answer, Model } from '../core/models/model.ts';
 import { createExtractorFor, createModel } from '../core/models/registry.ts';
-import { FeatureBuffer, keepFeatures, type Extractor } from '../core/text/features.ts';
+import {
+  FeatureBuffer,
+  keepFeatures,
+  type Extractor,
+  type Features,
+} from '../core/text/features.ts';
 
-/** Learns a document under a label; `row` is its place in the stream. */
-export type Learn = (label: string, row: number) => void;
+/** Learns a document under a label; `row` is its place in the stream, `weight` that of the label in sixteenths, above 0; default 16. */
+export type Learn = (label: string, row: number, weight?: number) => void;
 
 export class Learner {
   readonly #extractor: Pick<Extractor, 'extract' | 'keep'>;
@@ -34,18 +40,22 @@ export class Learner {
   }
 
   /** Learns the text that was asked last. */
-  learn(label: string, row: number): void {
-    const sight = { partition: 0, offset: row };
-    this.#model.learn(this.#extractor.keep(), label, sight, this.#calibrator);
+  learn(label: string, row: number, weight?: number): void {
+    this.#learn(this.#extractor.keep(), label, row, weight);
   }
 
   /** What learns the text that was asked last, whenever it is called. */
   keep(): Learn {
     const kept = keepFeatures(this.#extractor.keep());
-    return (label, row) => {
-      const sight = { partition: 0, offset: row };
-      this.#model.learn(this.#features.load(kept), label, sight, this.#calibrator);
+    return (label, row, weight) => {
+      this.#learn(this.#features.load(kept), label, row, weight);
     };
+  }
+
+  #learn(features: Features, label: string, row: number, given = WHOLE): void {
+    const weight = countedWeight(given, this.#model.isWeighted);
+    const sight = { partition: 0, offset: row };
+    this.#model.learn(features, label, sight, this.#calibrator, weight);
   }
 }
 

@@ -2,7 +2,6 @@
  * The carries of one partition, one a model: those that run here, and those that the model topic tells of and this process does not
  * run, which go into snapshots so that nothing is lost.
  */
-import type { Addition } from '../core/models/gtnb-delta.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
 import {
   ModelCarry,
@@ -81,12 +80,12 @@ export class PartitionCarries {
     const { models } = delta;
     const carries = models.map(({ name }) => this.#replayed(name));
     const analyses = extractorsOf(models);
-    const sinks = models.map(
-      ({ name }, model) =>
-        new ReplaySink((...scored) => {
-          if (this.size > 1) rivalry.scored(name, carries[model], ...scored);
-        }),
-    );
+    const sinks = models.map(({ name }, model) => {
+      const isWeighted = this.#state.followed(name)?.model.isWeighted ?? false;
+      return new ReplaySink(isWeighted, (...scored) => {
+        if (this.size > 1) rivalry.scored(name, carries[model], ...scored);
+      });
+    });
     for (const entry of delta.events(extractors)) {
       const { label } = entry.event;
       if (label !== undefined && label !== null) met(label);
@@ -96,7 +95,7 @@ export class PartitionCarries {
         const { extractor = '', unit } = models[model] ?? {};
         const [carry, sink] = [carries[model], sinks[model]];
         if (carry === undefined || sink === undefined) continue;
-        sink.addition = additionOf(unit, added);
+        sink.amount = unit === 1 || added === 0 ? undefined : added;
         if (entry.kind === 'label') {
           carry.label(entry.event, sink);
           continue;
@@ -175,10 +174,4 @@ export class PartitionCarries {
     this.#dormant.set(name, carry);
     return carry;
   }
-}
-
-/** Undefined: what every document of the model adds, or nothing. */
-function additionOf(unit: number | undefined, added: number): Addition | undefined {
-  if (unit === undefined || unit === 1 || added === 0) return undefined;
-  return { amount: added, mass: unit };
 }

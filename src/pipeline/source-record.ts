@@ -10,9 +10,11 @@ import {
   MAX_LABEL_LENGTH,
   MAX_TEXT_BYTES,
   MAX_TS_LENGTH,
+  MAX_WEIGHT,
   TextRecord,
   type DeadLetterStage,
 } from '../../topics/index.ts';
+import { toSixteenths, WHOLE } from '../core/models/label-weight.ts';
 import { ValenceError, type ErrorCode } from '../errors.ts';
 import type { Headers, LogRecord } from '../ports/event-log.ts';
 
@@ -25,6 +27,8 @@ export interface TextInput {
   readonly text: string;
   /** Undefined: not known (yet). */
   readonly label: string | undefined;
+  /** Of the label, in sixteenths; 16 where there is none. */
+  readonly weight: number;
   readonly ts: string | number | undefined;
   /** Undefined: every model. */
   readonly model: string | undefined;
@@ -34,6 +38,8 @@ export interface LabelInput {
   readonly kind: 'label';
   readonly id: string;
   readonly label: RawLabel;
+  /** In sixteenths; 16 where the label is withdrawn. */
+  readonly weight: number;
   readonly ts: string | number | undefined;
   readonly model: string | undefined;
 }
@@ -90,9 +96,9 @@ export function readSourceRecord(record: LogRecord): TextInput | LabelInput | Re
 }
 
 function readText(value: object, record: LogRecord): TextInput | Refusal {
-  const read = plainText(value) ?? TextRecord.safeParse(value);
+  const read = plainText(value) ?? TextRecord.safeParse(withoutIdleWeight(value));
   if (!read.success) return invalid(read.error.issues, value);
-  const { id, text, label, ts, model } = read.data;
+  const { id, text, label, weight, ts, model } = read.data;
   if (tooLong(text)) {
     return refusal(
       'validate',
@@ -109,6 +115,7 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
     text,
     label:
       label === undefined || label === null || label === '' ? undefined : wellFormed(String(label)),
+    weight: sixteenths(weight),
     ts: timestamp(ts),
     model: model ?? undefined,
   };
@@ -118,14 +125,15 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
 function plainText(
   value: object,
 ): { readonly success: true; readonly data: TextRecord } | undefined {
-  const { id, text, label, ts, model }: Readonly<Record<string, unknown>> = { ...value };
+  const { id, text, label, weight, ts, model }: Readonly<Record<string, unknown>> = { ...value };
   return typeof id === 'string' &&
     id.length <= MAX_ID_LENGTH &&
     typeof text === 'string' &&
     (label === undefined || (typeof label === 'string' && label.length <= MAX_LABEL_LENGTH)) &&
+    (weight === undefined || (isWeight(weight) && label !== undefined && label !== '')) &&
     (ts === undefined || (typeof ts === 'string' && ts.length <= MAX_TS_LENGTH)) &&
     model === undefined
-    ? { success: true, data: { id, text, label, ts } }
+    ? { success: true, data: { id, text, label, weight, ts } }
     : undefined;
 }
 
@@ -137,9 +145,9 @@ function readLabel(value: object): LabelInput | Refusal {
       'neither text nor label; a text record has "text", a label record "id" and "label"',
     );
   }
-  const parsed = LabelRecord.safeParse(value);
+  const parsed = LabelRecord.safeParse(withoutIdleWeight(value));
   if (!parsed.success) return invalid(parsed.error.issues, value);
-  const { id, label, ts, model } = parsed.data;
+  const { id, label, weight, ts, model } = parsed.data;
   if (id === '')
     return refusal(
       'validate',
@@ -157,9 +165,26 @@ function readLabel(value: object): LabelInput | Refusal {
     kind: 'label',
     id: wellFormed(String(id)),
     label: label === null ? null : wellFormed(String(label)),
+    weight: sixteenths(weight),
     ts: timestamp(ts),
     model: model ?? undefined,
   };
+}
+
+/** A weight belongs to a label: where there is none the field is somebody else's, and ignored as unknown ones are. */
+function withoutIdleWeight(value: object): object {
+  if (!('weight' in value)) return value;
+  const { weight: _, ...rest }: Readonly<Record<string, unknown>> = { ...value };
+  const { label } = rest;
+  return label === undefined || label === null || label === '' ? rest : value;
+}
+
+function isWeight(weight: unknown): weight is number {
+  return typeof weight === 'number' && weight >= 0 && weight <= MAX_WEIGHT;
+}
+
+function sixteenths(weight: number | null | undefined): number {
+  return weight === undefined || weight === null ? WHOLE : toSixteenths(weight);
 }
 
 /** Value of a header as text; the last of its name. Names are compared without case. */

@@ -67,6 +67,12 @@ export type SubscriberEvent =
       readonly id: string | null;
     }
   | {
+      /** A label has a weight, and no model that is run counts by it. Told once. */
+      readonly type: 'weights_ignored';
+      readonly partition: number;
+      readonly offset: number;
+    }
+  | {
       readonly type: 'restored';
       readonly partition: number;
       readonly position: number;
@@ -184,6 +190,7 @@ class Subscriber {
   readonly #now: () => number;
   /** Id of the promotion that was last looked at for a model that is not run. */
   #told: string | null = null;
+  #hasToldOfWeights = false;
 
   static async open(options: SubscriberOptions, totals: Totals): Promise<Subscriber> {
     const topics = topicNames(options.pipeline, options.topics);
@@ -398,7 +405,11 @@ class Subscriber {
     fold.commit(chunk);
     this.#sizes.committed(partition);
     crashPoint('merged');
-    const { predictions, outcomes, deadLetters } = chunk;
+    const { predictions, outcomes, deadLetters, ignoredWeight } = chunk;
+    if (ignoredWeight !== undefined && !this.#hasToldOfWeights) {
+      this.#hasToldOfWeights = true;
+      this.#options.onEvent?.({ type: 'weights_ignored', partition, offset: ignoredWeight });
+    }
     this.#totals.records += records.length;
     this.#totals.predictions += predictions;
     this.#totals.outcomes += outcomes;

@@ -176,14 +176,16 @@ async function* labelledRows(
   const options: ReadRowsOptions = {
     path,
     format: config.format,
-    columns: { text: config.text, label: config.label },
+    columns: { text: config.text, label: config.label, weight: config.weightField },
     named: namedColumns({ origins }),
     signal: surroundings.signal,
   };
   for await (const batch of readRows(options))
     yield batch.flatMap((row): EvaluationRow[] => {
-      if (row.kind === 'text')
-        return [{ text: row.text, label: row.label === undefined ? undefined : String(row.label) }];
+      if (row.kind === 'text') {
+        const { text, label, weight } = row;
+        return [{ text, label: label === undefined ? undefined : String(label), weight }];
+      }
       if (row.kind === 'refused' && tell) out.note(`warning: ${row.error.message}; left out`);
       return [];
     });

@@ -2,6 +2,7 @@
 import { LabelRecord } from '../../../topics/index.ts';
 import { ValenceError } from '../../errors.ts';
 import { readLabels } from '../../ingest/labels.ts';
+import type { LabelRow } from '../../ingest/row.ts';
 import type { EventLog, NewRecord } from '../../ports/event-log.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
 import { noSuchTopic } from '../../ports/follow-topic.ts';
@@ -15,13 +16,14 @@ export const labelCommand = command({
   summary: 'give a text its label, correct it, or take it back',
   details:
     'LABEL null, or --withdraw, takes the label back. With - labels are read from stdin, one a line: an ' +
-    'object with id and label, or id,label with a comma or a tab between.',
+    'object with id and label (and weight), or id,label with a comma or a tab between.',
   arguments: [
     { name: 'ID', description: 'id of the text, or - for lines from stdin' },
     { name: 'LABEL', description: 'its class; null withdraws it', optional: true },
   ],
   examples: [
     ['label yelp.csv:17 positive', 'label a text'],
+    ['label yelp.csv:17 positive --label-weight 4', 'by somebody who is trusted more than most'],
     ['label yelp.csv:17 null', 'withdraw its label'],
     ['label - < labels.ndjson', 'many labels: {"id":"yelp.csv:17","label":"positive"} a line'],
   ],
@@ -47,7 +49,8 @@ async function labelOne(
         : 'LABEL: expected a class, or null (or --withdraw) to take the label back',
     );
   const label = withdrawn ? null : (given ?? null);
-  const value = { id, label };
+  const weight = withdrawn ? undefined : config.labelWeight;
+  const value = { id, label, weight };
   const problem = LabelRecord.safeParse(value).error;
   if (problem !== undefined || id === '' || label === '')
     throw new ValenceError(
@@ -55,10 +58,10 @@ async function labelOne(
       'ID is 1 to 256 characters and LABEL 1 to 64; correct the longer one',
     );
   const topic = namesOf(config).source;
-  const [outcome] = await append(log, topic, [recordOf(id, label, config.key)]);
+  const [outcome] = await append(log, topic, [recordOf(value, config.key)]);
   if (outcome?.status !== 'ok') throw notConfirmed(1, outcome?.error);
   if (out.json)
-    await out.values([{ id, label, topic, partition: outcome.partition, offset: outcome.offset }]);
+    await out.values([{ ...value, topic, partition: outcome.partition, offset: outcome.offset }]);
   else
     await out.line(
       `${label === null ? 'Label withdrawn from' : `Label ${label} given to`} ${id} at ${topic}/${outcome.partition}/${outcome.offset}`,
@@ -74,7 +77,7 @@ async function labelMany({ config, surroundings, out }: Context, log: EventLog):
     const records = rows
       .slice(0, refused < 0 ? rows.length : refused)
       .flatMap((row) =>
-        row.kind === 'label' ? [recordOf(row.id, row.label, config.key, row.ts)] : [],
+        row.kind === 'label' ? [recordOf(weighted(row, config.labelWeight), config.key)] : [],
       );
     const outcomes = await append(log, topic, records);
     const lost = outcomes.filter(({ status }) => status !== 'ok');
@@ -94,14 +97,13 @@ async function labelMany({ config, surroundings, out }: Context, log: EventLog):
   else await out.line(`${count(sent)} labels sent to ${topic}`);
 }
 
-function recordOf(
-  id: string,
-  label: string | number | boolean | null,
-  key: string | undefined,
-  ts?: string | number,
-): NewRecord {
-  const value = { id, label, ...(ts === undefined ? {} : { ts }) };
-  return { key: key ?? id, value: JSON.stringify(value) };
+/** A label that brings no weight has that of the command. */
+function weighted({ id, label, weight, ts }: LabelRow, given: number | undefined): LabelRecord {
+  return { id, label, weight: label === null ? undefined : (weight ?? given), ts };
+}
+
+function recordOf(label: LabelRecord, key: string | undefined): NewRecord {
+  return { key: key ?? String(label.id), value: JSON.stringify(label) };
 }
 
 async function append(log: EventLog, topic: string, records: readonly NewRecord[]) {

@@ -77,10 +77,11 @@ export function columnsOf(config: Context['config']): {
   label: string;
   id: string;
   ts: string;
+  weight: string | undefined;
   extra: readonly string[];
 } {
-  const { text, label, id, ts, columns } = config;
-  return { text, label, id, ts, extra: columns };
+  const { text, label, id, ts, weightField, columns } = config;
+  return { text, label, id, ts, weight: weightField, extra: columns };
 }
 
 /** The columns that somebody named: it is an error if they are absent, while default names may be. */

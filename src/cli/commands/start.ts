@@ -173,7 +173,7 @@ class Start {
       deadLetterTopic: names.dlq,
       path,
       stdin: surroundings.stdin,
-      columns: { text, label },
+      columns: { text, label, weight: config.weightField },
       named: namedColumns({ origins }),
       rate,
       signal,

@@ -158,6 +158,9 @@ export function logEvent(logger: Logger, event: SubscriberEvent): void {
     case 'promotion_ignored':
       logger.warn(fields, 'promoted model is not run here; run it with --challenger');
       break;
+    case 'weights_ignored':
+      logger.warn(fields, 'labels have weights that no model counts by; run gtnb with weights=on');
+      break;
     case 'warning':
       logger.warn(fields, 'something was refused; the work goes on');
       break;

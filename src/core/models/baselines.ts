@@ -19,6 +19,7 @@ abstract class Baseline implements Model {
   readonly kind: string;
   readonly vocabulary = 0;
   readonly unit = 1;
+  readonly isWeighted = false;
   protected readonly counts: ClassCounts;
   readonly #declared: readonly string[];
   #counted: readonly string[] = [];

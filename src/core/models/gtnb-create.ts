@@ -68,8 +68,9 @@ function gtnb(
   declared: readonly string[],
   lexicon: LexiconValues | undefined,
 ): Gtnb {
-  const rows = isHashed(kind) ? { rows: 2 ** kind.bits } : {};
-  return new Gtnb(kind.canonical, extractor, declared, lexicon, { dfe: kind.dfe, ...rows });
+  const { canonical, dfe, weights } = kind;
+  const rows = isHashed(kind) ? 2 ** kind.bits : undefined;
+  return new Gtnb(canonical, extractor, declared, lexicon, { dfe, weights, rows });
 }
 
 function analysisOf({ tokenizer, ngrams }: GtnbKind) {

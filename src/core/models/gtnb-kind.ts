@@ -9,6 +9,8 @@ import type { GtVersion } from '../text/gt-tokenizer.ts';
 export interface GtnbKind {
   /** Discriminative frequencies. */
   readonly dfe: boolean;
+  /** Documents count by the weight of their label. */
+  readonly weights: boolean;
   /** A list of words speaks for the poles; `auto`: where the classes are those of a polarity. */
   readonly lexicon: 'auto' | 'on' | 'off';
   /** The list is AFINN-165, with the words, phrases and signs of the starter over it unless `none`. */
@@ -18,12 +20,13 @@ export interface GtnbKind {
   readonly ngrams: number;
   /** Hashed ids run from 0 to 2^bits - 1; `exact`: every feature by name, without a bound. */
   readonly bits: number | 'exact';
-  /** All options in one order and spelling. */
+  /** All options in one order and spelling; `weights` only where it is on, as models of before it say. */
   readonly canonical: string;
 }
 
 const NAME = 'gtnb';
-const OPTIONS = new Map([[NAME, ['dfe', 'lexicon', 'starter', 'tokenizer', 'ngrams', 'bits']]]);
+const OPTION_NAMES = ['dfe', 'weights', 'lexicon', 'starter', 'tokenizer', 'ngrams', 'bits'];
+const OPTIONS = new Map([[NAME, OPTION_NAMES]]);
 const DEFAULT_BITS = 22;
 
 /** True for `gtnb` and `gtnb:…`. */
@@ -43,6 +46,7 @@ export function parseGtnbKind(kind: string): GtnbKind {
     );
   };
   const dfe = choice('dfe', ['off', 'on'], 'off');
+  const weights = choice('weights', ['off', 'on'], 'off');
   const lexicon = choice('lexicon', ['auto', 'on', 'off'], 'auto');
   const starter = choice('starter', ['words', 'none'], 'words');
   const tokenizer = choice('tokenizer', ['1', '2'], '2');
@@ -50,12 +54,13 @@ export function parseGtnbKind(kind: string): GtnbKind {
   const bits = parseBits(options.get('bits'));
   return {
     dfe: dfe === 'on',
+    weights: weights === 'on',
     lexicon,
     starter,
     tokenizer: tokenizer === '1' ? 1 : 2,
     ngrams: Number(ngrams),
     bits,
-    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},starter=${starter},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}`,
+    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},starter=${starter},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}${weights === 'on' ? ',weights=on' : ''}`,
   };
 }
 

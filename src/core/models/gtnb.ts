@@ -15,6 +15,7 @@ import type {
   ModelSnapshot,
   ModelSums,
 } from './model.ts';
+import { WHOLE } from './label-weight.ts';
 import { toPosterior } from './naive-bayes.ts';
 
 /**
@@ -35,9 +36,6 @@ const ALPHA = 0.5;
 /** Least share that a document adds with `dfe`, however sure the answer. */
 const DFE_FLOOR = 0.2;
 
-/** A whole record, in sixteenths. */
-const WHOLE = 16;
-
 export interface GtnbOptions {
   /** Added to each count, > 0; default 0.5. */
   readonly alpha?: number | undefined;
@@ -52,11 +50,11 @@ export interface GtnbOptions {
 export class Gtnb implements Model {
   readonly kind: string;
   readonly unit: CountUnit;
+  readonly isWeighted: boolean;
   readonly #extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>;
   readonly #counts: GtnbCounts;
   readonly #sums: GroupSums;
   readonly #hasDfe: boolean;
-  readonly #hasWeights: boolean;
   readonly #answer: { -readonly [Part in keyof Required<Answer>]: Answer[Part] } = {
     classes: [],
     probabilities: new Float64Array(0),
@@ -90,8 +88,8 @@ export class Gtnb implements Model {
     this.kind = kind;
     this.#extractor = extractor;
     this.#hasDfe = options.dfe ?? false;
-    this.#hasWeights = options.weights ?? false;
-    this.unit = this.#hasDfe || this.#hasWeights ? WHOLE : 1;
+    this.isWeighted = options.weights ?? false;
+    this.unit = this.#hasDfe || this.isWeighted ? WHOLE : 1;
     this.#counts = new GtnbCounts(declared, this.unit, options.rows);
     const { alpha = ALPHA } = options;
     this.#sums = new GroupSums(this.#counts, lexicon, declared.length, alpha);
@@ -159,7 +157,7 @@ export class Gtnb implements Model {
     weight: number = WHOLE,
   ): Addition | undefined {
     if (weight === 0) return undefined;
-    if (!this.#hasWeights && weight !== WHOLE)
+    if (!this.isWeighted && weight !== WHOLE)
       throw new RangeError('a record weight needs a model with weights');
     this.#counts.settle();
     const column = this.#counts.columnFor(label);

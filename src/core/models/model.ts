@@ -91,6 +91,8 @@ export interface Model {
   readonly classes: readonly string[];
   /** What a document counts: 1, or 16 where it may count a part of that. */
   readonly unit: CountUnit;
+  /** Whether it counts a document by the weight of its label; else each counts one. */
+  readonly isWeighted: boolean;
   /** Documents learned, net of unlearned ones: also the version that predictions carry. */
   readonly learned: number;
   /** Features with a count above 0. */
@@ -108,6 +110,7 @@ export interface Model {
    * Adds one document to `label`; the calibrator learns from it too.
    *
    * @param sight where this document stands; decides the order of classes that were not declared
+   * @param weight in sixteenths, an integer above 0; default 16. Another one only where `isWeighted`
    * @returns what it added, for `unlearn`; undefined in kinds that count each document alike
    */
   learn(
@@ -115,6 +118,7 @@ export interface Model {
     label: string,
     sight: FirstSight,
     calibrator?: Calibrator,
+    weight?: number,
   ): Addition | undefined;
   /** Takes one document out again, exactly: learn then unlearn leaves the counts as they were. */
   unlearn(features: Features, label: string, addition?: Addition): void;

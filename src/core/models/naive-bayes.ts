@@ -31,6 +31,7 @@ interface TopFeature {
 export abstract class NaiveBayes implements Model {
   readonly kind: string;
   readonly unit = 1;
+  readonly isWeighted = false;
   protected readonly counts: ClassCounts;
   readonly #extractor: Pick<Extractor, 'id' | 'term'>;
   readonly #answer: { classes: readonly string[]; probabilities: Float64Array; best: number } = {
