@@ -9,6 +9,7 @@
  */
 import { toSixteenths, WHOLE } from '../core/models/label-weight.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
+import { MAX_WEIGHT } from '../../topics/source.ts';
 import { ValenceError } from '../errors.ts';
 import { builtInCovers, ClassRules, inferOrder, type ClassOptions } from './classes.ts';
 import { createLearner, type Learn, type Learner } from './learner.ts';
@@ -118,7 +119,7 @@ export class Evaluation {
     this.#options.onPrediction?.(row, answer);
     if (label !== undefined) {
       const truth = this.#class(label);
-      const weight = given === undefined ? WHOLE : toSixteenths(given);
+      const weight = this.#weight(given);
       if (this.#delay === 0) {
         this.#score(truth, answer, this.#scorer.baselineAnswer());
         this.#learn(truth, this.#learnAtOnce, row, weight);
@@ -152,6 +153,16 @@ export class Evaluation {
     }
     this.#appended.add(resolved);
     return resolved;
+  }
+
+  /** @throws RECORD_INVALID out of range */
+  #weight(given: number | undefined): number {
+    if (given === undefined) return WHOLE;
+    if (given >= 0 && given <= MAX_WEIGHT) return toSixteenths(given);
+    throw new ValenceError(
+      'RECORD_INVALID',
+      `row ${this.#rows}: its weight is no number from 0 to ${MAX_WEIGHT}; leave it out to count the label once`,
+    );
   }
 
   /** Answers the questions of all rows up to this one. */

@@ -18,7 +18,11 @@ import { topicNames } from '../../topics/index.ts';
 export const PIPELINE = 'test';
 export const TOPICS = topicNames(PIPELINE);
 export const DECLARED = ['negative', 'positive'];
-export const CHAMPION: ModelSpec = { name: 'champion', kind: 'gtnb:bits=10', role: 'champion' };
+export const CHAMPION: ModelSpec = {
+  name: 'champion',
+  kind: 'gtnb:dfe=on,weights=on,bits=10',
+  role: 'champion',
+};
 export const CHALLENGER: ModelSpec = { name: 'cnb', kind: 'complement', role: 'challenger' };
 
 export const FOLD = {
@@ -75,6 +79,7 @@ export interface SourceInput {
   readonly id: string;
   readonly text?: string;
   readonly label?: string | null;
+  readonly weight?: number;
 }
 
 /** Texts, late labels, corrections and withdrawals over few ids. */
@@ -88,7 +93,8 @@ export const inputs = (length: number): fc.Arbitrary<SourceInput[]> => {
     fc.oneof(
       { weight: 3, arbitrary: fc.record({ id, text }) },
       { weight: 3, arbitrary: fc.record({ id, text, label }) },
-      { weight: 3, arbitrary: fc.record({ id, label }) },
+      { weight: 2, arbitrary: fc.record({ id, label }) },
+      { weight: 1, arbitrary: fc.record({ id, label, weight: fc.constantFrom(0, 0.25, 1, 3) }) },
       { weight: 1, arbitrary: fc.record({ id, label: fc.constant(null) }) },
     ),
     { minLength: length, maxLength: length },

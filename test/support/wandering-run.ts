@@ -34,7 +34,7 @@ export const DECLARED = ['negative', 'positive'];
 export const MODELS: readonly ModelSpec[] = [
   { name: 'champion', kind: 'multinomial', role: 'champion' },
   { name: 'cnb', kind: 'complement', role: 'challenger' },
-  { name: 'gt', kind: 'gtnb:bits=10', role: 'challenger' },
+  { name: 'gt', kind: 'gtnb:weights=on,bits=10', role: 'challenger' },
 ];
 
 /** Settings under which much happens: figures, alerts, classes beyond the declared ones, labels that expire. */
@@ -64,6 +64,7 @@ export function diceOf(seed: number): Dice {
 }
 
 const WORDS = ['good', 'bad', 'soup', 'bread', 'tepid', 'warm', 'crust', 'fine', 'slow', 'again'];
+const WEIGHTS = [undefined, 0.25, undefined, 2, undefined, undefined, 0];
 const LABELS = ['negative', 'positive', 'neutral', 'mixed', 'odd', 'sixth'];
 
 /** Source values of all kinds: texts with and without labels, labels late and withdrawn, what nobody can fold. */
@@ -72,10 +73,11 @@ function anyValue(dice: Dice, i: number): { readonly key: string; readonly value
   const text = Array.from({ length: dice(6) }, () => WORDS[dice(WORDS.length)]).join(' ');
   const label = LABELS[dice(10) < 9 ? dice(2) : dice(LABELS.length)];
   const earlier = `r-${Math.max(0, i - dice(30))}`;
+  const weight = WEIGHTS[i % WEIGHTS.length];
   const kind = dice(12);
-  if (kind < 6) return { key: id, value: JSON.stringify({ id, text, label }) };
+  if (kind < 6) return { key: id, value: JSON.stringify({ id, text, label, weight }) };
   if (kind < 8) return { key: id, value: JSON.stringify({ id, text }) };
-  if (kind < 10) return { key: earlier, value: JSON.stringify({ id: earlier, label }) };
+  if (kind < 10) return { key: earlier, value: JSON.stringify({ id: earlier, label, weight }) };
   if (kind < 11)
     return { key: earlier, value: JSON.stringify({ id: earlier, label: dice(2) ? null : label }) };
   const odd = [

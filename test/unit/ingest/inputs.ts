@@ -37,9 +37,19 @@ export async function collect(options: ReadRowsOptions): Promise<Row[]> {
 export function gist(row: Row): unknown {
   if (row.kind === 'refused') return row.error.code;
   if (row.kind === 'record') return { key: row.key, value: row.value, headers: row.headers };
-  if (row.kind === 'label') return defined({ id: row.id, label: row.label, ts: row.ts });
-  const { text, label, id, ts, attributes } = row;
-  return defined({ text, label, id, ts, attributes: attributes && Object.fromEntries(attributes) });
+  if (row.kind === 'label') {
+    const { id, label, weight, ts } = row;
+    return defined({ id, label, weight, ts });
+  }
+  const { text, label, weight, id, ts, attributes } = row;
+  return defined({
+    text,
+    label,
+    weight,
+    id,
+    ts,
+    attributes: attributes && Object.fromEntries(attributes),
+  });
 }
 
 function defined(value: object): object {

@@ -14,6 +14,9 @@ import {
 
 const WORDS = ['good', 'bad', 'soup', 'bread', 'not', 'very', '__proto__', 'naïve', 'ok-ish'];
 
+/** 0 and what is rounded to it, parts, wholes, what is out of range. */
+const weight = fc.constantFrom<unknown>(0, 0.01, 0.25, 1, 2, 16, null, 17);
+
 /** Texts, late labels, corrections, withdrawals, repeated ids and records that are refused. */
 const value = fc.oneof(
   {
@@ -23,8 +26,9 @@ const value = fc.oneof(
         id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
         text: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }).map((words) => words.join(' ')),
         label: fc.constantFrom('positive', 'negative', '1', 'mixed'),
+        weight,
         ts: fc.constantFrom('2026-03-01T10:00:00Z', 'yesterday', 5),
-        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'nobody'),
+        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'wt', 'nobody'),
       },
       { requiredKeys: ['id', 'text'] },
     ),
@@ -35,7 +39,8 @@ const value = fc.oneof(
       {
         id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
         label: fc.constantFrom('positive', 'negative', 'mixed', 'odd', null),
-        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe'),
+        weight,
+        model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'wt'),
       },
       { requiredKeys: ['id', 'label'] },
     ),
@@ -51,6 +56,7 @@ const OPTIONS: DriverOptions = {
     { name: 'bnb', kind: 'bernoulli', role: 'challenger' },
     { name: 'gt', kind: 'gtnb:bits=10', role: 'challenger' },
     { name: 'dfe', kind: 'gtnb:dfe=on,bits=10', role: 'challenger' },
+    { name: 'wt', kind: 'gtnb:weights=on,bits=10', role: 'challenger' },
   ],
   classes: { maxClasses: 4 },
   fold: {
@@ -177,6 +183,7 @@ describe('several partitions', () => {
       id: fc.uuid(),
       text: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }).map((words) => words.join(' ')),
       label: fc.constantFrom('positive', 'negative', 'mixed'),
+      weight: fc.constantFrom(0, 0.25, 1, 2.5),
       partition: fc.integer({ min: 0, max: 2 }),
     }),
     { maxLength: 40 },
@@ -205,7 +212,7 @@ describe('several partitions', () => {
         alone.pipe(...values);
         const hashes = ({ state: of }: { state: typeof state }) =>
           // What dfe counts depends on what a partition knew.
-          ['champion', 'bnb', 'gt'].map((name) => of.hash(name));
+          ['champion', 'bnb', 'gt', 'wt'].map((name) => of.hash(name));
         expect(hashes({ state })).toEqual(hashes(alone));
         // A follower that reads the partitions one after the other.
         const follower = newState(options);

@@ -27,6 +27,7 @@ describe('a text record', () => {
       id: 'r-17',
       text: 'Crust is not good.',
       label: 'negative',
+      weight: 16,
       ts: '2026-03-01',
       model: undefined,
     });
@@ -75,6 +76,7 @@ describe('a label record', () => {
       kind: 'label',
       id: 'r',
       label: 'positive',
+      weight: 16,
       ts: undefined,
       model: undefined,
     });
@@ -85,6 +87,65 @@ describe('a label record', () => {
     expect(read({ label: 'positive' })).toMatchObject({ code: 'RECORD_INVALID' });
     expect(read({ id: 'r', label: '' })).toMatchObject({ code: 'RECORD_INVALID' });
     expect(read({ id: '', label: 'positive' })).toMatchObject({ code: 'RECORD_INVALID' });
+  });
+});
+
+describe('a weight', () => {
+  const label = 'positive';
+
+  test.each([
+    [undefined, 16],
+    [null, 16],
+    [1, 16],
+    [0.25, 4],
+    [0, 0],
+    [16, 256],
+    [0.28, 4],
+    [0.29, 5],
+    [1 / 32, 1],
+    [0.03, 0],
+  ])('of %p is %p sixteenths, of texts and of labels', (weight, sixteenths) => {
+    expect(read({ id: 'a', text: 't', label, weight })).toMatchObject({ weight: sixteenths });
+    expect(read({ id: 7, text: 't', label, weight })).toMatchObject({ weight: sixteenths });
+    expect(read({ id: 'a', label, weight })).toMatchObject({ kind: 'label', weight: sixteenths });
+  });
+
+  test.each([
+    [-0.1, 'a number'],
+    [16.1, 'a number'],
+    ['2', 'a string'],
+    [true, 'a boolean'],
+    [[1], 'an array'],
+    [{}, 'an object'],
+  ])('of %j is refused, with the field, what it should be and what it is', (weight, kind) => {
+    const refused = {
+      kind: 'refused',
+      code: 'RECORD_INVALID',
+      stage: 'validate',
+      message: `weight: expected a number from 0 to 16; leave it out to count the label once (came: ${kind})`,
+    };
+    expect(read({ id: 'a', text: 't', label, weight })).toEqual(refused);
+    expect(read({ id: 'a', label, weight })).toEqual(refused);
+  });
+
+  test.each([[undefined], [null], ['']])(
+    'of a text with label %j is somebody else’s, and ignored whatever it is',
+    (none) => {
+      for (const weight of ['12 kg', 250, 2, 0, {}])
+        expect(read({ id: 'a', text: 't', label: none, weight })).toMatchObject({
+          kind: 'text',
+          label: undefined,
+          weight: 16,
+        });
+    },
+  );
+
+  test('of a withdrawal is ignored', () => {
+    expect(read({ id: 'a', label: null, weight: 'much' })).toMatchObject({
+      kind: 'label',
+      label: null,
+      weight: 16,
+    });
   });
 });
 

@@ -112,6 +112,30 @@ describe.each(FORMS)('GT-NB with %s', (_, options) => {
   });
 });
 
+test('a weight of two counts what two lessons of one do, but for the documents that hold a feature', () => {
+  fc.assert(
+    fc.property(lessonsOf({}), fc.integer({ min: 1, max: 16 }), (list, times) => {
+      const [once, often] = [
+        new Learner(TWO, { weights: true }),
+        new Learner(TWO, { weights: true }),
+      ];
+      for (const [offset, lesson] of list.entries()) {
+        once.learn({ ...lesson, weight: 16 * times }, 0, offset);
+        for (let left = times; left > 0; left--) often.learn(lesson, 0, offset);
+      }
+      const [{ frequencies: single, ...weighted }, { frequencies: several, ...repeated }] = [
+        countsOf(once),
+        countsOf(often),
+      ];
+      const sums = ({ totals, features }: typeof weighted) => ({ totals, features });
+      expect(sums(weighted)).toEqual(sums(repeated));
+      expect(single!.map((documents) => times * documents)).toEqual(several);
+      expect(times * once.model.learned).toBe(often.model.learned);
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test('a chunk larger than the first buffers is summed up exactly', () => {
   const [single, staged] = [new Learner(TWO), new Learner(TWO)];
   staged.model.stage();

@@ -8,6 +8,7 @@ describe('the kind gtnb', () => {
   test('has defaults, and one spelling for equal options', () => {
     expect(parseGtnbKind('gtnb')).toEqual({
       dfe: false,
+      weights: false,
       lexicon: 'auto',
       starter: 'words',
       tokenizer: 2,
@@ -31,10 +32,11 @@ describe('the kind gtnb', () => {
   test.each([
     [
       'gtnb:alpha=1',
-      "no option 'alpha'; there are: dfe, lexicon, starter, tokenizer, ngrams, bits",
+      "no option 'alpha'; there are: dfe, weights, lexicon, starter, tokenizer, ngrams, bits",
     ],
     ['gtnb:dfe', 'dfe=…'],
     ['gtnb:dfe=yes', 'one of off, on'],
+    ['gtnb:weights=2', 'one of off, on'],
     ['gtnb:lexicon=sentiwordnet', 'one of auto, on, off'],
     ['gtnb:starter=yelp', 'one of words, none'],
     ['gtnb:tokenizer=3', 'one of 1, 2'],
@@ -90,5 +92,10 @@ test('a kind is shown with the options that are not the default, and can be give
   const { canonical } = parseGtnbKind('gtnb:bits=20,dfe=on');
   expect(shortKind(canonical)).toBe('gtnb:dfe=on,bits=20');
   expect(parseGtnbKind(shortKind(canonical)).canonical).toBe(canonical);
+  // What models of before are called stays as it was.
+  expect(parseGtnbKind('gtnb:weights=off').canonical).toBe(parseGtnbKind('gtnb').canonical);
+  expect(shortKind(parseGtnbKind('gtnb:weights=on,dfe=on').canonical)).toBe(
+    'gtnb:dfe=on,weights=on',
+  );
   expect(shortKind('multinomial:alpha=1')).toBe('multinomial:alpha=1');
 });
