@@ -85,6 +85,11 @@ export class AnswerFigures {
     return this.#hits / this.#rows;
   }
 
+  /** Mean, nats. */
+  get logLoss(): number {
+    return this.#loss / this.#rows;
+  }
+
   /** 0 … 1. */
   get ece(): number {
     return calibrationError(this.#bins);
@@ -92,8 +97,7 @@ export class AnswerFigures {
 
   /** `81.35 / 0.477 / 0.9`: accuracy %, log loss, ECE %. */
   toString(): string {
-    const loss = (this.#loss / this.#rows).toFixed(3);
-    return `${percent(this.accuracy)} / ${loss} / ${percent(this.ece, 1)}`;
+    return `${percent(this.accuracy)} / ${this.logLoss.toFixed(3)} / ${percent(this.ece, 1)}`;
   }
 }
 

@@ -197,6 +197,34 @@ describe('label', () => {
     ]);
   });
 
+  test('takes weights along: from the flag, and from a line that has its own', async () => {
+    await taught();
+    const { values } = await cli.run(['label', 'd', 'negative', '--label-weight', '0.25']);
+    expect(values).toMatchObject([{ id: 'd', label: 'negative', weight: 0.25 }]);
+    const lines = ndjson([
+      { id: 'c', label: 'positive' },
+      { id: 'b', label: 'negative', weight: 3 },
+      { id: 'a', label: null },
+    ]);
+    await cli.run(['label', '-', '--label-weight', '2'], { stdin: lines });
+    await cli.run(['label', 'd', 'null', '--label-weight', '2']);
+    const source = await cli.run(['tail', 'source', '--until-end', '--from', '4']);
+    expect(source.values.map(({ value }) => value)).toEqual([
+      { id: 'd', label: 'negative', weight: 0.25 },
+      { id: 'c', label: 'positive', weight: 2 },
+      { id: 'b', label: 'negative', weight: 3 },
+      { id: 'a', label: null },
+      { id: 'd', label: null },
+    ]);
+    const bad = await cli.run(['label', 'd', 'negative', '--label-weight', '17']);
+    expect([bad.code, bad.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        "--label-weight: expected a number from 0 to 16, such as 0.25, got '17'",
+      ),
+    ]);
+  });
+
   test('reads many from stdin, and says which line is none', async () => {
     await taught();
     const lines = ndjson([
@@ -447,6 +475,33 @@ describe('evaluate', () => {
       negative: { negative: 268, positive: 105 },
       positive: { negative: 89, positive: 287 },
     });
+  });
+
+  test('weighs labels by the column that was named, in models that weigh', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-weights-'));
+    try {
+      const path = join(folder, 'weights.csv');
+      const rows = ['great soup,positive,0.25', 'awful soup,negative,4', 'great bread,negative,0'];
+      await writeFile(path, ['text,label,trust', ...rows, 'soup,positive,', ''].join('\n'));
+      const kinds = ['--model', 'gtnb:weights=on', '--model', 'gtnb'];
+      const run = (...flags: string[]) => cli.run(['evaluate', path, ...kinds, ...flags]);
+      const loss = ({ values }: Awaited<ReturnType<typeof run>>, at: number) =>
+        Number(values[at]?.['logLoss']);
+      const [plain, weighted] = [await run(), await run('--weight-field', 'trust')];
+      expect(plain.values.map(({ learned }) => learned)).toEqual([4, 4]);
+      expect(loss(plain, 0)).toBeCloseTo(loss(plain, 1), 9);
+      expect(weighted.values.map(({ scored, learned }) => [scored, learned])).toEqual([
+        [4, 3],
+        [4, 3],
+      ]);
+      expect(Math.abs(loss(weighted, 0) - loss(weighted, 1))).toBeGreaterThan(0.001);
+      expect(await run('--weight-field', 'stars')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("no column 'stars'"),
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test('a column that was named must exist', async () => {

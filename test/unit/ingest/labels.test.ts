@@ -23,6 +23,18 @@ describe('labels', () => {
     ]);
   });
 
+  test('NDJSON lines with weights, as label records have them', async () => {
+    expect(
+      await labelsOf(
+        '{"id":"a","label":"x","weight":2}\n{"id":"b","text":"t","label":"x","weight":0}\n{"id":"c","label":"x","weight":"heavy"}',
+      ),
+    ).toEqual([
+      { id: 'a', label: 'x', weight: 2 },
+      { id: 'b', label: 'x', weight: 0 },
+      'RECORD_INVALID',
+    ]);
+  });
+
   test('CSV and TSV lines, with and without a header', async () => {
     const expected = [
       { id: 'a', label: 'x' },

@@ -150,6 +150,24 @@ describe('labels', () => {
     ]);
   });
 
+  test.each([
+    [0, ['{"id":"a","text":"t","label":1,"weight":0.5}', '{"id":"b","label":2,"weight":4}']],
+    [
+      1,
+      [
+        '{"id":"a","text":"t"}',
+        '{"id":"b","label":2,"weight":4}',
+        '{"id":"a","label":1,"weight":0.5}',
+      ],
+    ],
+  ])('take their weight along, with a delay of %i', async (labelDelay, expected) => {
+    const log = await published(
+      '{"id":"a","text":"t","label":1,"trust":0.5}\n{"id":"b","label":2,"trust":4}\n',
+      { labelDelay, columns: { weight: 'trust' } },
+    );
+    expect(raw(log).toSorted()).toEqual(expected.toSorted());
+  });
+
   test('are left out on request: of texts, of late labels, of label records, of records of a log', async () => {
     const input =
       '{"id":"a","text":"t","label":1}\n{"id":"a","label":2}\n' +

@@ -101,6 +101,72 @@ describe('NDJSON', () => {
   });
 });
 
+describe('a weight', () => {
+  const columns = { weight: 'trust' };
+  const BAD = 'RECORD_INVALID';
+
+  test('is read from the column that was named, as a number, where there is a label', async () => {
+    const csv = 'text,label,trust\na,x,0.25\nb,x,\nc,,much\nd,x,much\ne,x,17\nf,x, \n';
+    const rows = await rowsOf(csv, { format: 'csv', columns });
+    expect(gists(rows)).toEqual([
+      { text: 'a', label: 'x', weight: 0.25 },
+      { text: 'b', label: 'x' },
+      { text: 'c' },
+      BAD,
+      BAD,
+      BAD,
+    ]);
+    expect(rows[3]).toMatchObject({
+      error: {
+        message:
+          'line 5: weight is a string that is no number from 0 to 16; is --weight-field the right column?',
+      },
+    });
+    const lines = [
+      { text: 'a', label: 'x', trust: 2 },
+      { text: 'b', label: 'x', trust: '0.5' },
+      { text: 'c', label: 'x', trust: null },
+      { text: 'd', trust: {} },
+      { text: 'e', label: 'x', trust: true },
+      { text: 'f', label: 'x', trust: -1 },
+      { id: 'a', label: 'y', trust: 0 },
+      { id: 'a', label: null, trust: {} },
+      { id: 'a', label: 'y', trust: [] },
+    ];
+    const ndjson = lines.map((line) => JSON.stringify(line)).join('\n');
+    expect(gists(await rowsOf(ndjson, { columns }))).toEqual([
+      { text: 'a', label: 'x', weight: 2 },
+      { text: 'b', label: 'x', weight: 0.5 },
+      { text: 'c', label: 'x' },
+      { text: 'd' },
+      BAD,
+      BAD,
+      { id: 'a', label: 'y', weight: 0 },
+      { id: 'a', label: null },
+      BAD,
+    ]);
+  });
+
+  test('is not read unless its column is named: it may be that of the goods', async () => {
+    expect(gists(await rowsOf('{"text":"a","label":"x","weight":250}'))).toEqual([
+      { text: 'a', label: 'x' },
+    ]);
+    expect(gists(await rowsOf('text,label,weight\na,x,2 kg\n', { format: 'csv' }))).toEqual([
+      { text: 'a', label: 'x' },
+    ]);
+  });
+
+  test.each([
+    ['csv', 'text,label\na,x\n'],
+    ['ndjson', '{"text":"a","label":"x"}'],
+  ] as const)('of a column that is not there is an error, in %s', async (format, input) => {
+    await expect(rowsOf(input, { format, columns })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining("no column 'trust'"),
+    });
+  });
+});
+
 describe('text', () => {
   test('each line that is not blank is a text', async () => {
     const rows = await rowsOf('one\r\n\n  two \nthree', { format: 'text' });
