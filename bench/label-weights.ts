@@ -8,10 +8,10 @@ import { median, printHeading, printTable } from './table.ts';
 /**
  * What weights are worth where it is known whose labels are poor:
  *
- *   node --import tsx bench/label-weights.ts [--wrong SHARE] [SET …]
+ *   node --import tsx bench/label-weights.ts [--poor SHARE] [--wrong SHARE] [SET …]
  *
- * Half of the records, drawn by chance, come from a poor labeller, who errs on a share of them (0.3) and then names another class,
- * drawn by chance. Each record is predicted, scored by its true label, and learned by what its labeller said: that of the poor one
+ * A share of the records (0.5), drawn by chance, comes from a poor labeller, who errs on a share of them (0.3) and then names another
+ * class, drawn by chance. Each record is predicted, scored by its true label, and learned by what its labeller said: that of the poor one
  * with the weight of the row. `never wrong` is what there would be without errors. Median of three seeds.
  */
 
@@ -21,8 +21,12 @@ const KINDS = ['gtnb:weights=on', 'gtnb:dfe=on,weights=on'];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { wrong: { type: 'string', default: '0.3' } },
+  options: {
+    poor: { type: 'string', default: '0.5' },
+    wrong: { type: 'string', default: '0.3' },
+  },
 });
+const POOR = Number(options.poor);
 const WRONG = Number(options.wrong);
 
 function run(
@@ -37,7 +41,7 @@ function run(
   const figures = new AnswerFigures();
   const sixteenths = toSixteenths(weight);
   for (const [at, { text, label }] of rows.entries()) {
-    const isPoor = random() < 0.5;
+    const isPoor = random() < POOR;
     const errs = random() < wrong;
     const others = classes.filter((name) => name !== label);
     const other = others[Math.floor(random() * others.length)] ?? label;
