@@ -40,7 +40,12 @@ const TEXT_NEGATIVE: TextRecord = {
   label: 'negative',
   ts: '2026-03-01T10:15:00Z',
 };
-const LABEL_LATE: LabelRecord = { id: 'r-3', label: 'positive', ts: '2026-03-02T09:00:00Z' };
+const LABEL_LATE: LabelRecord = {
+  id: 'r-3',
+  label: 'positive',
+  weight: 2,
+  ts: '2026-03-02T09:00:00Z',
+};
 const LABEL_WITHDRAWN: LabelRecord = { id: 'r-1', label: null };
 
 /** A text record whose text is a number: a dead letter. */
