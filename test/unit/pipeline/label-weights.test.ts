@@ -198,9 +198,9 @@ describe('an evaluation', () => {
   test.each([0, 1])('weighs as a pipeline does, with a delay of %i', (delay) => {
     const driver = driverOf(WEIGHTED);
     const results = [];
-    for (const [i, { label, weight, ...row }] of rows.entries()) {
+    for (const [i, row] of rows.entries()) {
       const id = `${i}`;
-      results.push(...driver.pipe(delay === 0 ? { ...rows[i], id } : { ...row, id }));
+      results.push(...driver.pipe(delay === 0 ? { ...row, id } : { id, text: row.text }));
       const late = rows[i - delay];
       if (delay === 1 && late !== undefined)
         driver.pipe({ id: `${i - 1}`, label: late.label, weight: late.weight });
