@@ -49,7 +49,7 @@ export function runSubscriber(options: SubscriberOptions): Promise<SubscriberSum
 /**
  * Prequential evaluation of one kind: each record is predicted first and learned after.
  *
- * @param records in stream order; one without a label is predicted only. `weight` of the label: 0 … 16, default 1
+ * @param records in stream order; one without a label is predicted only. `labelWeight`: 0 … 16, default 1
  * @param model kind, such as `multinomial:alpha=0.5`
  * @param options.labels declared classes, worst to best; default: those of the records
  * @param options.delay records between a text and its label, >= 0
@@ -58,7 +58,7 @@ export function evaluate(
   records: Iterable<{
     readonly text: string;
     readonly label?: string | undefined;
-    readonly weight?: number | undefined;
+    readonly labelWeight?: number | undefined;
   }>,
   model: string,
   options: {
@@ -74,7 +74,7 @@ export function evaluate(
       ? inferClasses(all.flatMap(({ label }) => label ?? []))
       : { declared: labels };
   const evaluation = new Evaluation({ ...rest, kind: model, classes });
-  evaluation.add(all.map(({ text, label, weight }) => ({ text, label, weight })));
+  evaluation.add(all.map(({ text, label, labelWeight: weight }) => ({ text, label, weight })));
   return evaluation.finish();
 }
 

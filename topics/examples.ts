@@ -43,7 +43,7 @@ const TEXT_NEGATIVE: TextRecord = {
 const LABEL_LATE: LabelRecord = {
   id: 'r-3',
   label: 'positive',
-  weight: 2,
+  labelWeight: 2,
   ts: '2026-03-02T09:00:00Z',
 };
 const LABEL_WITHDRAWN: LabelRecord = { id: 'r-1', label: null };

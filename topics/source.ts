@@ -11,7 +11,7 @@ export const MAX_TEXT_BYTES = 262_144;
 export const MAX_ID_LENGTH = 256;
 export const MAX_LABEL_LENGTH = 64;
 export const MAX_TS_LENGTH = 64;
-/** Largest weight of a label. The 32-bit counts of gtnb, in sixteenths, hold 16.7 million documents of it. */
+/** Largest weight of a label: it outweighs no more than so many others. */
 export const MAX_WEIGHT = 16;
 
 const Id = z
@@ -49,7 +49,7 @@ export const TextRecord = z
       .string({ error: 'expected a string' })
       .describe('the document, at most 262,144 UTF-8 bytes'),
     label: Label.nullish().describe('absent, null or "": the label is not known (yet)'),
-    weight: Weight.nullish(),
+    labelWeight: Weight.nullish(),
     ts: Ts.nullish().catch(undefined),
     attributes: z
       .record(z.string(), z.unknown())
@@ -65,7 +65,7 @@ export const LabelRecord = z
   .object({
     id: Id.describe('id of the text that the label belongs to'),
     label: Label.nullable().describe('null withdraws the label'),
-    weight: Weight.nullish(),
+    labelWeight: Weight.nullish(),
     ts: Ts.nullish().catch(undefined),
     model: ModelName.nullish(),
   })

@@ -1,5 +1,5 @@
 /**
- * Labels from a stream, for `label -`: NDJSON lines `{id, label}`, with `weight` and `ts` if there are, or lines `id,label` (comma or tab, quotes as in CSV), with or
+ * Labels from a stream, for `label -`: NDJSON lines `{id, label}`, with `labelWeight` and `ts` if there are, or lines `id,label` (comma or tab, quotes as in CSV), with or
  * without that header. The kinds of lines may be mixed; a live stream is handed on as it comes.
  */
 import { Buffer } from 'node:buffer';
@@ -60,7 +60,7 @@ export async function* readLabels(
 }
 
 /** These lines are label records: their fields have the names of the source topic. */
-const COLUMNS: Columns = { ...DEFAULT_COLUMNS, weight: 'weight' };
+const COLUMNS: Columns = { ...DEFAULT_COLUMNS, weight: 'labelWeight' };
 const HEADER = /^"?id"?[,\t]"?label"?\s*$/i;
 const EXPECTED =
   'expected {"id": …, "label": …}, or id and label with a comma or tab between, in UTF-8';

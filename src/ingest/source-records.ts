@@ -72,7 +72,7 @@ function textRecord(
     id,
     text: mask === undefined ? row.text : mask(row.text),
     label: withLabel ? row.label : undefined,
-    weight: withLabel ? row.weight : undefined,
+    labelWeight: withLabel ? row.weight : undefined,
     ts: row.ts,
     attributes:
       attributes === undefined
@@ -91,7 +91,7 @@ export function labelRecord(
   model: string | undefined,
 ): NewRecord {
   const { id, label, weight, ts } = late;
-  return { key: id, value: JSON.stringify({ id, label, weight, ts, model }) };
+  return { key: id, value: JSON.stringify({ id, label, labelWeight: weight, ts, model }) };
 }
 
 /** A record of a log, as it is: but masked, and without its label where labels are skipped. */
@@ -118,7 +118,7 @@ function copiedRecord(
   return headers.length === 0 ? { key, value: json } : { key, value: json, headers };
 }
 
-const UNMASKED = new Set(['id', 'label', 'weight', 'ts', 'model']);
+const UNMASKED = new Set(['id', 'label', 'labelWeight', 'ts', 'model']);
 
 function maskDeep(value: unknown, mask: (text: string) => string): unknown {
   if (typeof value === 'string') return mask(value);

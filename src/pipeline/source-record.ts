@@ -98,7 +98,7 @@ export function readSourceRecord(record: LogRecord): TextInput | LabelInput | Re
 function readText(value: object, record: LogRecord): TextInput | Refusal {
   const read = plainText(value) ?? TextRecord.safeParse(withoutIdleWeight(value));
   if (!read.success) return invalid(read.error.issues, value);
-  const { id, text, label, weight, ts, model } = read.data;
+  const { id, text, label, labelWeight, ts, model } = read.data;
   if (tooLong(text)) {
     return refusal(
       'validate',
@@ -115,7 +115,7 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
     text,
     label:
       label === undefined || label === null || label === '' ? undefined : wellFormed(String(label)),
-    weight: sixteenths(weight),
+    weight: sixteenths(labelWeight),
     ts: timestamp(ts),
     model: model ?? undefined,
   };
@@ -125,15 +125,16 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
 function plainText(
   value: object,
 ): { readonly success: true; readonly data: TextRecord } | undefined {
-  const { id, text, label, weight, ts, model }: Readonly<Record<string, unknown>> = { ...value };
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  const { id, text, label, labelWeight, ts, model } = fields;
   return typeof id === 'string' &&
     id.length <= MAX_ID_LENGTH &&
     typeof text === 'string' &&
     (label === undefined || (typeof label === 'string' && label.length <= MAX_LABEL_LENGTH)) &&
-    (weight === undefined || (isWeight(weight) && label !== undefined && label !== '')) &&
+    (labelWeight === undefined || (isWeight(labelWeight) && label !== undefined && label !== '')) &&
     (ts === undefined || (typeof ts === 'string' && ts.length <= MAX_TS_LENGTH)) &&
     model === undefined
-    ? { success: true, data: { id, text, label, weight, ts } }
+    ? { success: true, data: { id, text, label, labelWeight, ts } }
     : undefined;
 }
 
@@ -147,7 +148,7 @@ function readLabel(value: object): LabelInput | Refusal {
   }
   const parsed = LabelRecord.safeParse(withoutIdleWeight(value));
   if (!parsed.success) return invalid(parsed.error.issues, value);
-  const { id, label, weight, ts, model } = parsed.data;
+  const { id, label, labelWeight, ts, model } = parsed.data;
   if (id === '')
     return refusal(
       'validate',
@@ -165,7 +166,7 @@ function readLabel(value: object): LabelInput | Refusal {
     kind: 'label',
     id: wellFormed(String(id)),
     label: label === null ? null : wellFormed(String(label)),
-    weight: sixteenths(weight),
+    weight: sixteenths(labelWeight),
     ts: timestamp(ts),
     model: model ?? undefined,
   };
@@ -173,8 +174,8 @@ function readLabel(value: object): LabelInput | Refusal {
 
 /** A weight belongs to a label: where there is none the field is somebody else's, and ignored as unknown ones are. */
 function withoutIdleWeight(value: object): object {
-  if (!('weight' in value)) return value;
-  const { weight: _, ...rest }: Readonly<Record<string, unknown>> = { ...value };
+  if (!('labelWeight' in value)) return value;
+  const { labelWeight: _, ...rest }: Readonly<Record<string, unknown>> = { ...value };
   const { label } = rest;
   return label === undefined || label === null || label === '' ? rest : value;
 }

@@ -73,11 +73,11 @@ function anyValue(dice: Dice, i: number): { readonly key: string; readonly value
   const text = Array.from({ length: dice(6) }, () => WORDS[dice(WORDS.length)]).join(' ');
   const label = LABELS[dice(10) < 9 ? dice(2) : dice(LABELS.length)];
   const earlier = `r-${Math.max(0, i - dice(30))}`;
-  const weight = WEIGHTS[i % WEIGHTS.length];
+  const labelWeight = WEIGHTS[i % WEIGHTS.length];
   const kind = dice(12);
-  if (kind < 6) return { key: id, value: JSON.stringify({ id, text, label, weight }) };
+  if (kind < 6) return { key: id, value: JSON.stringify({ id, text, label, labelWeight }) };
   if (kind < 8) return { key: id, value: JSON.stringify({ id, text }) };
-  if (kind < 10) return { key: earlier, value: JSON.stringify({ id: earlier, label, weight }) };
+  if (kind < 10) return { key: earlier, value: JSON.stringify({ id: earlier, label, labelWeight }) };
   if (kind < 11)
     return { key: earlier, value: JSON.stringify({ id: earlier, label: dice(2) ? null : label }) };
   const odd = [

@@ -16,7 +16,7 @@ export const labelCommand = command({
   summary: 'give a text its label, correct it, or take it back',
   details:
     'LABEL null, or --withdraw, takes the label back. With - labels are read from stdin, one a line: an ' +
-    'object with id and label (and weight), or id,label with a comma or a tab between.',
+    'object with id and label (and labelWeight), or id,label with a comma or a tab between.',
   arguments: [
     { name: 'ID', description: 'id of the text, or - for lines from stdin' },
     { name: 'LABEL', description: 'its class; null withdraws it', optional: true },
@@ -49,8 +49,8 @@ async function labelOne(
         : 'LABEL: expected a class, or null (or --withdraw) to take the label back',
     );
   const label = withdrawn ? null : (given ?? null);
-  const weight = withdrawn ? undefined : config.labelWeight;
-  const value = { id, label, weight };
+  const labelWeight = withdrawn ? undefined : config.labelWeight;
+  const value = { id, label, labelWeight };
   const problem = LabelRecord.safeParse(value).error;
   if (problem !== undefined || id === '' || label === '')
     throw new ValenceError(
@@ -99,7 +99,7 @@ async function labelMany({ config, surroundings, out }: Context, log: EventLog):
 
 /** A label that brings no weight has that of the command. */
 function weighted({ id, label, weight, ts }: LabelRow, given: number | undefined): LabelRecord {
-  return { id, label, weight: label === null ? undefined : (weight ?? given), ts };
+  return { id, label, labelWeight: label === null ? undefined : (weight ?? given), ts };
 }
 
 function recordOf(label: LabelRecord, key: string | undefined): NewRecord {

@@ -200,19 +200,19 @@ describe('label', () => {
   test('takes weights along: from the flag, and from a line that has its own', async () => {
     await taught();
     const { values } = await cli.run(['label', 'd', 'negative', '--label-weight', '0.25']);
-    expect(values).toMatchObject([{ id: 'd', label: 'negative', weight: 0.25 }]);
+    expect(values).toMatchObject([{ id: 'd', label: 'negative', labelWeight: 0.25 }]);
     const lines = ndjson([
       { id: 'c', label: 'positive' },
-      { id: 'b', label: 'negative', weight: 3 },
+      { id: 'b', label: 'negative', labelWeight: 3 },
       { id: 'a', label: null },
     ]);
     await cli.run(['label', '-', '--label-weight', '2'], { stdin: lines });
     await cli.run(['label', 'd', 'null', '--label-weight', '2']);
     const source = await cli.run(['tail', 'source', '--until-end', '--from', '4']);
     expect(source.values.map(({ value }) => value)).toEqual([
-      { id: 'd', label: 'negative', weight: 0.25 },
-      { id: 'c', label: 'positive', weight: 2 },
-      { id: 'b', label: 'negative', weight: 3 },
+      { id: 'd', label: 'negative', labelWeight: 0.25 },
+      { id: 'c', label: 'positive', labelWeight: 2 },
+      { id: 'b', label: 'negative', labelWeight: 3 },
       { id: 'a', label: null },
       { id: 'd', label: null },
     ]);

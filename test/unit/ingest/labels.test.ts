@@ -26,7 +26,7 @@ describe('labels', () => {
   test('NDJSON lines with weights, as label records have them', async () => {
     expect(
       await labelsOf(
-        '{"id":"a","label":"x","weight":2}\n{"id":"b","text":"t","label":"x","weight":0}\n{"id":"c","label":"x","weight":"heavy"}',
+        '{"id":"a","label":"x","labelWeight":2}\n{"id":"b","text":"t","label":"x","labelWeight":0}\n{"id":"c","label":"x","labelWeight":"heavy"}',
       ),
     ).toEqual([
       { id: 'a', label: 'x', weight: 2 },

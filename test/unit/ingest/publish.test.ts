@@ -151,13 +151,16 @@ describe('labels', () => {
   });
 
   test.each([
-    [0, ['{"id":"a","text":"t","label":1,"weight":0.5}', '{"id":"b","label":2,"weight":4}']],
+    [
+      0,
+      ['{"id":"a","text":"t","label":1,"labelWeight":0.5}', '{"id":"b","label":2,"labelWeight":4}'],
+    ],
     [
       1,
       [
         '{"id":"a","text":"t"}',
-        '{"id":"b","label":2,"weight":4}',
-        '{"id":"a","label":1,"weight":0.5}',
+        '{"id":"b","label":2,"labelWeight":4}',
+        '{"id":"a","label":1,"labelWeight":0.5}',
       ],
     ],
   ])('take their weight along, with a delay of %i', async (labelDelay, expected) => {

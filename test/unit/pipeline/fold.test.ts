@@ -15,7 +15,7 @@ import {
 const WORDS = ['good', 'bad', 'soup', 'bread', 'not', 'very', '__proto__', 'naïve', 'ok-ish'];
 
 /** 0 and what is rounded to it, parts, wholes, what is out of range. */
-const weight = fc.constantFrom<unknown>(0, 0.01, 0.25, 1, 2, 16, null, 17);
+const labelWeight = fc.constantFrom<unknown>(0, 0.01, 0.25, 1, 2, 16, null, 17);
 
 /** Texts, late labels, corrections, withdrawals, repeated ids and records that are refused. */
 const value = fc.oneof(
@@ -26,7 +26,7 @@ const value = fc.oneof(
         id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
         text: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }).map((words) => words.join(' ')),
         label: fc.constantFrom('positive', 'negative', '1', 'mixed'),
-        weight,
+        labelWeight,
         ts: fc.constantFrom('2026-03-01T10:00:00Z', 'yesterday', 5),
         model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'wt', 'nobody'),
       },
@@ -39,7 +39,7 @@ const value = fc.oneof(
       {
         id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
         label: fc.constantFrom('positive', 'negative', 'mixed', 'odd', null),
-        weight,
+        labelWeight,
         model: fc.constantFrom('champion', 'bnb', 'gt', 'dfe', 'wt'),
       },
       { requiredKeys: ['id', 'label'] },
@@ -183,7 +183,7 @@ describe('several partitions', () => {
       id: fc.uuid(),
       text: fc.array(fc.constantFrom(...WORDS), { maxLength: 6 }).map((words) => words.join(' ')),
       label: fc.constantFrom('positive', 'negative', 'mixed'),
-      weight: fc.constantFrom(0, 0.25, 1, 2.5),
+      labelWeight: fc.constantFrom(0, 0.25, 1, 2.5),
       partition: fc.integer({ min: 0, max: 2 }),
     }),
     { maxLength: 40 },

@@ -38,7 +38,7 @@ describe('a label of weight 0', () => {
     const driver = driverOf();
     driver.pipe({ id: 'x', text: 'awful bread', label: 'negative' });
     const before = ['champion', 'plain', 'dfe', 'river'].map((name) => hash(driver, name));
-    driver.pipe({ ...labelled, weight: 0 });
+    driver.pipe({ ...labelled, labelWeight: 0 });
     expect(['champion', 'plain', 'dfe', 'river'].map((name) => hash(driver, name))).toEqual(before);
     for (const figures of driver.fold.figures().values())
       expect(figures).toMatchObject({ learned: 1, baselines: { majority: { n: 2 } } });
@@ -50,15 +50,15 @@ describe('a label of weight 0', () => {
 
   test('can be given weight later, and lose it again', () => {
     const [driver, never] = [driverOf(), driverOf()];
-    driver.pipe({ ...labelled, weight: 0 });
+    driver.pipe({ ...labelled, labelWeight: 0 });
     const label = { id: 'a', label: 'positive' };
     expect(statuses(driver, label)).toEqual(Array(4).fill('corrected'));
     expect(driver.state.models.map(({ model }) => model.learned)).toEqual([1, 1, 1, 1]);
-    expect(statuses(restarted(driver), { ...label, weight: 0 })).toEqual(
+    expect(statuses(restarted(driver), { ...label, labelWeight: 0 })).toEqual(
       Array(4).fill('corrected'),
     );
-    expect(statuses(driver, { ...label, weight: 0 })).toEqual(Array(4).fill('corrected'));
-    expect(statuses(driver, { ...label, weight: 0 })).toEqual(Array(4).fill('duplicate'));
+    expect(statuses(driver, { ...label, labelWeight: 0 })).toEqual(Array(4).fill('corrected'));
+    expect(statuses(driver, { ...label, labelWeight: 0 })).toEqual(Array(4).fill('duplicate'));
     never.pipe(text);
     expect(hash(driver)).toBe(hash(never));
     expect(statuses(driver, { id: 'a', label: null })).toEqual(Array(4).fill('withdrawn'));
@@ -69,8 +69,8 @@ describe('a label of weight 0', () => {
 describe('a label of another weight', () => {
   test('is a correction where models weigh, and a duplicate where they do not', () => {
     const driver = driverOf();
-    driver.pipe({ ...labelled, weight: 2 });
-    const half = { id: 'a', label: 'positive', weight: 0.5 };
+    driver.pipe({ ...labelled, labelWeight: 2 });
+    const half = { id: 'a', label: 'positive', labelWeight: 0.5 };
     expect(driver.pipe(half)).toMatchObject([
       { model: 'champion', status: 'corrected', previous: 'positive', label: 'positive' },
       { model: 'plain', status: 'duplicate' },
@@ -78,7 +78,7 @@ describe('a label of another weight', () => {
       { model: 'river', status: 'duplicate' },
     ]);
     const direct = driverOf();
-    direct.pipe({ ...labelled, weight: 0.5 });
+    direct.pipe({ ...labelled, labelWeight: 0.5 });
     expect(hash(driver)).toBe(hash(direct));
     expect(hash(driver, 'plain')).toBe(hash(direct, 'plain'));
     expect(driver.fold.figures().get('champion')).toMatchObject({ scored: 1, learned: 1 });
@@ -89,11 +89,11 @@ describe('a label of another weight', () => {
     'is undone exactly with %s, by a new process too',
     (_, model) => {
       const driver = driverOf(model);
-      driver.pipe({ id: 'x', text: 'great bread', label: 'positive', weight: 3 });
+      driver.pipe({ id: 'x', text: 'great bread', label: 'positive', labelWeight: 3 });
       const before = hash(driver);
-      driver.pipe({ ...labelled, weight: 0.25 });
+      driver.pipe({ ...labelled, labelWeight: 0.25 });
       const later = restarted(driver);
-      later.pipe({ id: 'a', label: 'negative', weight: 7 });
+      later.pipe({ id: 'a', label: 'negative', labelWeight: 7 });
       const last = restarted(later);
       last.pipe({ id: 'a', label: null });
       expect(last.state.hash('champion')).toMatchObject({ learned: 1, hash: before });
@@ -102,7 +102,7 @@ describe('a label of another weight', () => {
 
   test('waits for its text, in deltas and in snapshots', () => {
     const driver = driverOf();
-    const label = { id: 'a', label: 'positive', weight: 0.25 };
+    const label = { id: 'a', label: 'positive', labelWeight: 0.25 };
     expect(statuses(driver, label)).toEqual(Array(4).fill('waiting'));
     expect(statuses(driver, label)).toEqual(Array(4).fill('duplicate'));
     const one = { id: 'a', label: 'positive' };
@@ -127,8 +127,8 @@ describe('a delta', () => {
   test('of a label of weight 1 is that of a label without one, and knows nothing of weights', () => {
     const [without, one, more] = [driverOf(), driverOf(), driverOf()];
     without.pipe(labelled, { id: 'b', label: 'negative' });
-    one.pipe({ ...labelled, weight: 1 }, { id: 'b', label: 'negative', weight: 1 });
-    more.pipe({ ...labelled, weight: 2 }, { id: 'b', label: 'negative' });
+    one.pipe({ ...labelled, labelWeight: 1 }, { id: 'b', label: 'negative', labelWeight: 1 });
+    more.pipe({ ...labelled, labelWeight: 2 }, { id: 'b', label: 'negative' });
     expect(one.deltas).toEqual(without.deltas);
     expect(more.deltas).not.toEqual(without.deltas);
     const carry = (driver: FoldDriver) =>
@@ -139,7 +139,7 @@ describe('a delta', () => {
 
   test('with a weight that no record can have is damaged', () => {
     const driver = driverOf(WEIGHTED);
-    driver.pipe({ ...labelled, weight: 16 });
+    driver.pipe({ ...labelled, labelWeight: 16 });
     const changed = (weight: number) =>
       readDelta(
         changeDelta(driver.deltas[0]!, (delta) => ({
@@ -160,8 +160,8 @@ describe('a subscriber', () => {
   const warnings = async (models: readonly ModelSpec[]): Promise<readonly SubscriberEvent[]> => {
     const log = new MemoryEventLog();
     await log.ensureTopics(topicSpecs(TOPICS, 1));
-    const records = [labelled, { ...labelled, weight: 0 }, { ...text, weight: 3 }];
-    const weighted = [1, 2, 3].map((weight) => ({ ...labelled, weight }));
+    const records = [labelled, { ...labelled, labelWeight: 0 }, { ...text, labelWeight: 3 }];
+    const weighted = [1, 2, 3].map((weight) => ({ ...labelled, labelWeight: weight }));
     for (const value of [...records, ...weighted])
       await log.append(TOPICS.source, [{ key: 'a', value: JSON.stringify(value) }]);
     const events: SubscriberEvent[] = [];
@@ -185,6 +185,7 @@ describe('an evaluation', () => {
     { text: 'great bread', label: 'negative', weight: 0 },
     { text: 'awful bread', label: 'positive' },
   ];
+  const told = ({ weight, ...row }: (typeof rows)[number]) => ({ ...row, labelWeight: weight });
   const classes = { declared: ['negative', 'positive'] };
   const answers = (kind: string, delay: number, given: readonly (typeof rows)[number][]) => {
     const seen: number[] = [];
@@ -200,10 +201,10 @@ describe('an evaluation', () => {
     const results = [];
     for (const [i, row] of rows.entries()) {
       const id = `${i}`;
-      results.push(...driver.pipe(delay === 0 ? { ...row, id } : { id, text: row.text }));
+      results.push(...driver.pipe(delay === 0 ? { ...told(row), id } : { id, text: row.text }));
       const late = rows[i - delay];
       if (delay === 1 && late !== undefined)
-        driver.pipe({ id: `${i - 1}`, label: late.label, weight: late.weight });
+        driver.pipe({ ...told(late), id: `${i - 1}`, text: undefined });
     }
     const { seen, scored, learned } = answers(WEIGHTED.kind, delay, rows);
     const expected = results.map((result) =>

@@ -105,9 +105,16 @@ describe('a weight', () => {
     [1 / 32, 1],
     [0.03, 0],
   ])('of %p is %p sixteenths, of texts and of labels', (weight, sixteenths) => {
-    expect(read({ id: 'a', text: 't', label, weight })).toMatchObject({ weight: sixteenths });
-    expect(read({ id: 7, text: 't', label, weight })).toMatchObject({ weight: sixteenths });
-    expect(read({ id: 'a', label, weight })).toMatchObject({ kind: 'label', weight: sixteenths });
+    expect(read({ id: 'a', text: 't', label, labelWeight: weight })).toMatchObject({
+      weight: sixteenths,
+    });
+    expect(read({ id: 7, text: 't', label, labelWeight: weight })).toMatchObject({
+      weight: sixteenths,
+    });
+    expect(read({ id: 'a', label, labelWeight: weight })).toMatchObject({
+      kind: 'label',
+      weight: sixteenths,
+    });
   });
 
   test.each([
@@ -122,17 +129,17 @@ describe('a weight', () => {
       kind: 'refused',
       code: 'RECORD_INVALID',
       stage: 'validate',
-      message: `weight: expected a number from 0 to 16; leave it out to count the label once (came: ${kind})`,
+      message: `labelWeight: expected a number from 0 to 16; leave it out to count the label once (came: ${kind})`,
     };
-    expect(read({ id: 'a', text: 't', label, weight })).toEqual(refused);
-    expect(read({ id: 'a', label, weight })).toEqual(refused);
+    expect(read({ id: 'a', text: 't', label, labelWeight: weight })).toEqual(refused);
+    expect(read({ id: 'a', label, labelWeight: weight })).toEqual(refused);
   });
 
   test.each([[undefined], [null], ['']])(
     'of a text with label %j is somebody else’s, and ignored whatever it is',
     (none) => {
       for (const weight of ['12 kg', 250, 2, 0, {}])
-        expect(read({ id: 'a', text: 't', label: none, weight })).toMatchObject({
+        expect(read({ id: 'a', text: 't', label: none, labelWeight: weight })).toMatchObject({
           kind: 'text',
           label: undefined,
           weight: 16,
@@ -141,7 +148,7 @@ describe('a weight', () => {
   );
 
   test('of a withdrawal is ignored', () => {
-    expect(read({ id: 'a', label: null, weight: 'much' })).toMatchObject({
+    expect(read({ id: 'a', label: null, labelWeight: 'much' })).toMatchObject({
       kind: 'label',
       label: null,
       weight: 16,
