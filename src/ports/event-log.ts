@@ -234,6 +234,9 @@ export interface EventLog {
   /** By partition: the group's committed position, or undefined. */
   committed(group: string, topic: string): Promise<readonly (number | undefined)[]>;
 
+  /** How many members of a group live, as far as their leases or sessions tell; undefined: we are not allowed to see it. */
+  members(group: string): Promise<number | undefined>;
+
   /** Deletes records below `before`; the partition's start moves there. */
   trim(topic: string, partition: number, before: number): Promise<void>;
 

@@ -49,6 +49,17 @@ export function describeOwners(given: () => LogPair): void {
       ]);
     });
 
+    test('counts as a member from the claim to the end, for everyone to see', async () => {
+      const { first, second } = logs();
+      const topics = await freshTopics(first);
+      expect(await second.members(topics.group)).toBe(0);
+      const owner = startOwner(first, topics, ({ signal }) => aborted(signal));
+      await until('a member', async () => (await second.members(topics.group)) === 1);
+      expect(await second.members(`${topics.group}.other`)).toBe(0);
+      await owner.stop();
+      await until('no member', async () => (await second.members(topics.group)) === 0);
+    });
+
     test('records, position and outputs go through, for everyone to see', async () => {
       const { first, second } = logs();
       const topics = await freshTopics(first);

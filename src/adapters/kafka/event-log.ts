@@ -138,6 +138,11 @@ export class KafkaEventLog implements EventLog {
     return this.#offsets.committed(group, topic);
   }
 
+  async members(group: string): Promise<number | undefined> {
+    this.#check();
+    return this.#offsets.members(group);
+  }
+
   async trim(topic: string, partition: number, before: number): Promise<void> {
     this.#check();
     checkOffset(before);

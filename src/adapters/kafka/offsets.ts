@@ -1,5 +1,5 @@
 /**
- * What Kafka keeps of consumer groups without their members: positions, and beside them a text. The texts hold a producer's
+ * What Kafka keeps of consumer groups: how many members live, positions, and beside them a text. The texts hold a producer's
  * checkpoints, each in a group of its own: `valence.checkpoint.<hash of the name>`.
  */
 import { createHash } from 'node:crypto';
@@ -43,6 +43,19 @@ export class KafkaOffsets {
       const position = positions.get(partition) ?? -1;
       return position >= 0 ? position : undefined;
     });
+  }
+
+  /** As `EventLog.members`; a member that was killed lives until its session ends. */
+  async members(group: string): Promise<number | undefined> {
+    try {
+      const found = await this.#ask(group, `Group '${group}'`, (broker) =>
+        broker.describeGroups({ groupIds: [group] }),
+      );
+      return found.groups[0]?.members.length ?? 0;
+    } catch (error) {
+      if (isDenial(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Value of the checkpoint; undefined: none, or no permission to keep any. */
@@ -103,9 +116,8 @@ export class KafkaOffsets {
   }
 
   #isDenial(error: unknown): boolean {
-    const isDenied = isValenceError(error) && error.fields['type'] === 'GROUP_AUTHORIZATION_FAILED';
-    this.#isDenied ||= isDenied;
-    return isDenied;
+    this.#isDenied ||= isDenial(error);
+    return isDenial(error);
   }
 
   /** Asks the group's coordinator; a refusal that says that there is another one leads to that one. */
@@ -133,6 +145,10 @@ export class KafkaOffsets {
       { patienceMs: PATIENCE_MS },
     );
   }
+}
+
+function isDenial(error: unknown): boolean {
+  return isValenceError(error) && error.fields['type'] === 'GROUP_AUTHORIZATION_FAILED';
 }
 
 /** Half of a SHA-256's first half: names are paths of files, which group names could not hold. */

@@ -145,6 +145,11 @@ export class MemoryEventLog implements EventLog {
     return [...this.#store.group(group, topic).positions];
   }
 
+  async members(group: string): Promise<number> {
+    this.#check();
+    return this.#store.members(group);
+  }
+
   async trim(topic: string, partition: number, before: number): Promise<void> {
     this.#check();
     checkOffset(before);

@@ -25,6 +25,7 @@ export interface StoredTopic {
 
 /** A consumer group of one topic. */
 export interface StoredGroup {
+  readonly name: string;
   readonly topic: string;
   /** Counts changes of members and claims. */
   version: number;
@@ -57,6 +58,7 @@ export class MemoryStore {
   group(name: string, topic: string): StoredGroup {
     const key = JSON.stringify([name, topic]);
     const made: StoredGroup = this.#groups.get(key) ?? {
+      name,
       topic,
       version: 0,
       members: new Map(),
@@ -65,6 +67,13 @@ export class MemoryStore {
     };
     this.#groups.set(key, made);
     return made;
+  }
+
+  /** How many belong to the group, whatever its topic. */
+  members(name: string): number {
+    return [...this.#groups.values()]
+      .filter((group) => group.name === name)
+      .reduce((sum, { members }) => sum + members.size, 0);
   }
 
   /** Groups that ever consumed a topic. */

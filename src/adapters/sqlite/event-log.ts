@@ -201,6 +201,11 @@ export class SqliteEventLog implements EventLog {
     });
   }
 
+  async members(group: string): Promise<number> {
+    this.#check();
+    return this.#connection.read(() => this.#groups.countMembers(group, Date.now()));
+  }
+
   async trim(topic: string, partition: number, before: number): Promise<void> {
     this.#check();
     checkOffset(before);

@@ -50,6 +50,7 @@ export class GroupTable {
       version: prepare('version'),
       touch: prepare('touch'),
       members: prepare('members'),
+      countMembers: prepare('countMembers'),
       setMember: prepare('setMember'),
       dropMember: prepare('dropMember'),
       claims: prepare('claims'),
@@ -72,6 +73,12 @@ export class GroupTable {
   ensure(name: string, topic: Topic): number {
     const id = this.find(name, topic) ?? this.#sql.addGroup.get(Buffer.from(name), topic.id)?.id;
     return Number(id);
+  }
+
+  /** Members whose leases run, of all groups of the name. */
+  countMembers(name: string, now: number): number {
+    const latest = now + 2 * this.#leaseMs;
+    return Number(this.#sql.countMembers.get(Buffer.from(name), now, latest)?.living);
   }
 
   /** Changes with members and claims. */
@@ -196,6 +203,8 @@ const SQL = {
   version: 'SELECT version FROM groups WHERE id = ?',
   touch: 'UPDATE groups SET version = version + 1 WHERE id = ?',
   members: 'SELECT id, expires, declined FROM members WHERE "group" = ?',
+  countMembers: `SELECT count(*) AS living FROM members JOIN groups ON groups.id = members."group"
+    WHERE groups.name = ? AND expires BETWEEN ? AND ?`,
   setMember:
     'INSERT INTO members ("group", id, expires, declined) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET expires = excluded.expires, declined = excluded.declined',
   dropMember: 'DELETE FROM members WHERE "group" = ? AND id = ?',

@@ -12,6 +12,7 @@ import {
   type PromotionSubject,
 } from '../../pipeline/promote.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
+import { subscriberGroup } from '../../pipeline/subscriber.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
 import { comparisonReport, promotionLines, type ComparisonReport } from '../comparison-report.ts';
 import { oneLine } from '../display.ts';
@@ -125,6 +126,8 @@ async function appoint(
 ): Promise<void> {
   await withLog(surroundings, config, async (log) => {
     const subject = { log, topics: namesOf(config) };
+    // Before the record: what fails here has changed nothing.
+    const isIdle = (await log.members(subscriberGroup(config.pipeline))) === 0;
     const appointed = await act(subject);
     const { champion, previous, id, at } = appointed;
     const name = oneLine(champion);
@@ -135,7 +138,8 @@ async function appoint(
         }`,
       );
     const switched: { readonly partition: number; readonly position: number }[] = [];
-    const switches = switchesTo(subject, appointed, SEES_WITHIN_MS, surroundings.signal);
+    const withinMs = isIdle ? 0 : SEES_WITHIN_MS;
+    const switches = switchesTo(subject, appointed, withinMs, surroundings.signal);
     for await (const each of switches) {
       switched.push(each);
       if (!out.json)
@@ -148,7 +152,11 @@ async function appoint(
       return;
     }
     const left = appointed.ends.length - switched.length;
-    if (left > 0)
-      out.note(`${counted(left, 'partition')} to switch, when records come and a subscriber runs`);
+    if (left === 0) return;
+    out.note(
+      isIdle
+        ? 'no subscriber is running: it takes effect when one starts and records come'
+        : `${counted(left, 'partition')} to switch, when records come`,
+    );
   });
 }

@@ -6,6 +6,7 @@ import {
   type ViewState,
 } from '../../../src/cli/view-state.ts';
 import type { ResultValue } from '../../../topics/index.ts';
+import { until } from '../../support/event-log-driver.ts';
 import { Cli } from './cli-run.ts';
 
 let cli: Cli;
@@ -32,8 +33,6 @@ async function fold(count: number, prefix: string): Promise<void> {
 }
 
 const TERMINAL = { isTTY: true, environment: { NO_COLOR: '1' } };
-/** Nobody runs who could switch: it is not waited for. */
-const AT_ONCE = { signal: AbortSignal.abort() };
 
 const values = (stdout: string): Record<string, unknown>[] =>
   stdout
@@ -54,18 +53,18 @@ describe('model promote and rollback', () => {
       cnb: 'challenger',
       most: 'challenger',
     });
-    const promoted = await cli.run(['model', 'promote', 'cnb'], { ...TERMINAL, ...AT_ONCE });
+    const promoted = await cli.run(['model', 'promote', 'cnb'], TERMINAL);
     expect(promoted.code).toBe(0);
     expect(promoted.stdout).toContain('cnb is champion of sentiment from the next chunk');
     expect(promoted.stdout).toContain("'valence model rollback' puts champion back");
-    expect(promoted.stderr).toContain('1 partition to switch');
+    expect(promoted.stderr).toContain('no subscriber is running: it takes effect when one starts');
     expect(await roles()).toEqual({ champion: 'challenger', cnb: 'champion', most: 'challenger' });
     await fold(30, 'b');
     const shown = await cli.run(['model', 'show'], TERMINAL);
     expect(shown.stdout).toMatch(/champion +challenger, before: champion/);
     const report = await cli.run(['monitor', '--once'], TERMINAL);
     expect(report.stdout).toMatch(/^cnb {2}.*1 partition · champion$/m);
-    const back = await cli.run(['model', 'rollback', '--json'], AT_ONCE);
+    const back = await cli.run(['model', 'rollback', '--json']);
     expect(values(back.stdout)).toEqual([
       {
         champion: 'champion',
@@ -76,6 +75,34 @@ describe('model promote and rollback', () => {
       },
     ]);
     expect(await roles()).toMatchObject({ champion: 'champion', cnb: 'challenger' });
+  });
+
+  test('wait for a subscriber that runs, and say where it switches', async () => {
+    await fold(12, 'a');
+    const stop = new AbortController();
+    const [name = '', ...rest] = SUBSCRIBE.filter((word) => word !== '--until-end');
+    const running = cli.run([name, ...rest], { signal: stop.signal });
+    const log = cli.open();
+    await until('a member', async () => (await log.members('sentiment.subscriber')) === 1);
+    const { end } = (await log.describeTopic('sentiment.model'))!.partitions[0]!;
+    const promoting = cli.run(['model', 'promote', 'cnb'], TERMINAL);
+    await until('the record', async () => {
+      const { records } = await log.read('sentiment.model', 0, { from: end });
+      return records.some(({ key }) => key !== null);
+    });
+    // A subscriber looks about once a second: each text after that is another chance.
+    let sent = 0;
+    const promoted = { done: false };
+    void promoting.finally(() => (promoted.done = true));
+    await until('the switch', async () => {
+      await cli.run(['publish', '-'], { stdin: `{"id":"b-${sent++}","text":"good"}` });
+      return promoted.done;
+    });
+    const { stdout, stderr } = await promoting;
+    expect(stdout).toMatch(/^partition 0 switched at source offset \d+$/m);
+    expect(stderr).toBe('');
+    stop.abort();
+    await running;
   });
 
   test.each([
@@ -103,7 +130,7 @@ describe('model compare', () => {
     const pairsOf = (each: Record<string, unknown> | undefined): { n: number } =>
       each?.['pairs'] as { n: number };
     expect(pairsOf(before[0]).n).toBeGreaterThanOrEqual(25);
-    await cli.run(['model', 'promote', 'cnb'], AT_ONCE);
+    await cli.run(['model', 'promote', 'cnb']);
     const waiting = values((await cli.run(['model', 'compare', '--json'])).stdout);
     expect(waiting).toMatchObject([
       { champion: 'cnb', challenger: 'champion', partitions: 0, left: 1, pairs: { n: 0 } },

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from '../../../../src/adapters/sqlite/driver.ts';
 import { SqliteEventLog } from '../../../../src/adapters/sqlite/event-log.ts';
 
 let folder: string;
@@ -54,4 +55,24 @@ test('tells who owns the partitions, while there is somebody and after', async (
     state: 'ok',
     finding: 'g: no subscriber is running; last claims of partitions: 0 at epoch 1, 1 at epoch 1',
   });
+});
+
+test('members whose lease has run out, or was given by a clock set back since, are not counted', async () => {
+  const stop = new AbortController();
+  let claimed = (): void => undefined;
+  const claim = new Promise<void>((resolve) => (claimed = resolve));
+  const owning = log.own({ group: 'g', topic: 't', signal: stop.signal }, async ({ signal }) => {
+    claimed();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  });
+  await claim;
+  const db = new DatabaseSync(join(folder, 'log.db'), { timeout: 1000 });
+  const add = db.prepare(`INSERT INTO members SELECT id, ?, ?, '' FROM groups WHERE name = ?`);
+  add.run('killed', Date.now() - 1, Buffer.from('g'));
+  add.run('set back', Date.now() + 86_400_000, Buffer.from('g'));
+  db.close();
+  expect(await log.members('g')).toBe(1);
+  stop.abort();
+  await owning;
+  expect(await log.members('g')).toBe(0);
 });
