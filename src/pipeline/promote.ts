@@ -53,7 +53,7 @@ export async function promote(
   if (promotion.champion === model)
     throw new ValenceError(
       'CONFIG_INVALID',
-      `'${model}' is champion already; the others are: ${names.filter((name) => name !== model).join(', ') || 'none'}`,
+      `model '${model}' is the champion already; the others are: ${names.filter((name) => name !== model).join(', ') || 'none'}`,
     );
   return append(subject, promotion, { type: 'promote', model, id });
 }
@@ -71,7 +71,7 @@ export async function rollBack(subject: PromotionSubject, id: string): Promise<A
       'CONFIG_INVALID',
       `nothing can be taken back: ${
         promotion.id === null ? 'there was no promotion' : 'the last promotion was taken back'
-      }; '${promotion.champion}' is champion, and 'valence model promote NAME' makes another one it`,
+      }; model '${promotion.champion}' is the champion, and 'valence model promote NAME' makes another one it`,
     );
   return append(subject, promotion, { type: 'rollback', model: promotion.previous, id });
 }

@@ -227,7 +227,9 @@ const importCommand = command({
       await importModel({ log, pipeline, topics, name, snapshot, declared, weight });
       const learned = snapshot.classes.reduce((sum, { documents }) => sum + documents, 0);
       const share = weight === undefined ? '' : `${percent(weight, 0)} of the counts of `;
-      out.note(`${share}${count(learned)} documents imported as ${name} of ${pipeline}`);
+      out.note(
+        `${share}${count(learned)} documents imported as model '${name}' of pipeline ${pipeline}`,
+      );
     }),
 });
 

@@ -77,7 +77,7 @@ export const compare = command({
       if (out.json) return out.values(compared);
       if (compared.length === 0)
         return out.line(
-          `${oneLine(champion)} runs alone; give it a challenger: valence subscribe --challenger NAME=KIND`,
+          `model '${oneLine(champion)}' runs alone; give it a challenger: valence subscribe --challenger NAME=KIND`,
         );
       for (const { left, ...report } of compared) {
         await out.lines([...promotionLines(report, out.colors), '']);
@@ -133,8 +133,8 @@ async function appoint(
     const name = oneLine(champion);
     if (!out.json)
       await out.line(
-        `${out.colors.bold(name)} is champion of ${config.pipeline} from the next chunk of each partition on${
-          previous === null ? '' : `; 'valence model rollback' puts ${oneLine(previous)} back`
+        `model '${out.colors.bold(name)}' is now the champion of pipeline ${config.pipeline}, from the next chunk of each partition on${
+          previous === null ? '' : `; 'valence model rollback' puts '${oneLine(previous)}' back`
         }`,
       );
     const switched: { readonly partition: number; readonly position: number }[] = [];

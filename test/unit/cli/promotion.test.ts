@@ -55,8 +55,10 @@ describe('model promote and rollback', () => {
     });
     const promoted = await cli.run(['model', 'promote', 'cnb'], TERMINAL);
     expect(promoted.code).toBe(0);
-    expect(promoted.stdout).toContain('cnb is champion of sentiment from the next chunk');
-    expect(promoted.stdout).toContain("'valence model rollback' puts champion back");
+    expect(promoted.stdout).toContain(
+      "model 'cnb' is now the champion of pipeline sentiment, from the next chunk",
+    );
+    expect(promoted.stdout).toContain("'valence model rollback' puts 'champion' back");
     expect(promoted.stderr).toContain('no subscriber is running: it takes effect when one starts');
     expect(await roles()).toEqual({ champion: 'challenger', cnb: 'champion', most: 'challenger' });
     await fold(30, 'b');
@@ -107,7 +109,7 @@ describe('model promote and rollback', () => {
 
   test.each([
     [['promote', 'nobody'], 'MODEL_UNKNOWN', 'there are: champion, cnb, most'],
-    [['promote', 'champion'], 'CONFIG_INVALID', "'champion' is champion already"],
+    [['promote', 'champion'], 'CONFIG_INVALID', "model 'champion' is the champion already"],
     [['rollback'], 'CONFIG_INVALID', 'there was no promotion'],
     [['promote'], 'missing required argument', 'NAME'],
   ])('%j is refused', async (argv, code, said) => {
@@ -151,7 +153,7 @@ describe('model compare', () => {
     await cli.run(['publish', '-'], { stdin: '{"id":"a","text":"good","label":"positive"}' });
     await cli.run(['subscribe', '--until-end']);
     const { stdout } = await cli.run(['model', 'compare'], TERMINAL);
-    expect(stdout).toContain('champion runs alone');
+    expect(stdout).toContain("model 'champion' runs alone");
   });
 });
 

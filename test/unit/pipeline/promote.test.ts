@@ -124,10 +124,12 @@ describe('a promotion that is asked for', () => {
     await publish(pipeline, 30, 0);
     await subscribe(pipeline);
     await expect(promote(subject, 'nobody', 'p')).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
-    await expect(promote(subject, 'champion', 'p')).rejects.toThrow(/is champion already/);
+    await expect(promote(subject, 'champion', 'p')).rejects.toThrow(/is the champion already/);
     await expect(rollBack(subject, 'p')).rejects.toThrow(/there was no promotion/);
     await promote(subject, 'cnb', 'p-1');
-    await expect(promote(subject, 'cnb', 'p')).rejects.toThrow(/'cnb' is champion already/);
+    await expect(promote(subject, 'cnb', 'p')).rejects.toThrow(
+      /model 'cnb' is the champion already/,
+    );
     await rollBack(subject, 'p-2');
     await expect(rollBack(subject, 'p')).rejects.toThrow(/was taken back/);
     expect((await standingOf(subject)).promotion).toMatchObject({
