@@ -124,8 +124,13 @@ function defaults(group: readonly { row: SettingRow; command: CommandName }[]): 
   }
   const [only] = byValue.keys();
   if (byValue.size === 1) return only ?? '';
+  // What most commands have stands first and names none of them.
   return [...byValue]
-    .map(([value, commands]) => `${value === '' ? 'none' : value} in ${commands.join(', ')}`)
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .map(([value, commands]) => {
+      const shown = value === '' ? 'none' : value;
+      return 2 * commands.length > group.length ? shown : `${shown} in ${commands.join(', ')}`;
+    })
     .join('; ');
 }
 

@@ -248,6 +248,8 @@ const modelName = setting(
   { flag: 'model', value: 'NAME' },
   matching(NAME, 'a model name of 1 to 64 letters, digits, dots, dashes, _'),
 ).default('champion');
+/** One model of the pipeline, and the order of its classes. */
+const chosen = { ...every, modelName, labels: folding.labels };
 const rate = setting('records a second', { value: 'N' }, above(0)).optional();
 const format = setting(
   'format of the file; default by its extension',
@@ -396,11 +398,15 @@ export const COMMANDS = {
     analyzer,
     maxClasses: folding.maxClasses,
   }),
-  model: z.object({ ...every, modelName, labels: labels.default(['negative', 'positive']) }),
+  'model show': z.object({ ...every, labels: folding.labels }),
+  'model top': z.object(chosen),
+  'model explain': z.object(chosen),
+  'model export': z.object(chosen),
+  'model compare': z.object(every),
+  'model promote': z.object(every),
+  'model rollback': z.object(every),
   'model import': z.object({
-    ...every,
-    modelName,
-    labels: labels.default(['negative', 'positive']),
+    ...chosen,
     weight: setting(
       'share of the counts of a gtnb model that is taken over, above 0 and at most 1; default: the model whole',
       { value: 'SHARE' },
@@ -431,7 +437,9 @@ export const COMMANDS = {
       onOff(),
     ).default(false),
   }),
-  topics: z.object({ ...every, partitions }),
+  'topics check': z.object(every),
+  'topics create': z.object({ ...every, partitions }),
+  'topics describe': z.object(every),
   dlq: z.object(every),
   doctor: z.object({
     ...every,

@@ -257,7 +257,7 @@ describe('the configuration', () => {
 
   test('four partitions on Kafka, one on the embedded log, what is asked for on both', () => {
     const partitions = (flags: Sources['flags']) =>
-      resolveConfig('topics', { flags, environment: {} }).config.partitions;
+      resolveConfig('topics create', { flags, environment: {} }).config.partitions;
     expect(partitions({})).toBe(1);
     expect(partitions({ log: 'kafka://b' })).toBe(4);
     expect(partitions({ log: 'kafka://b', partitions: '7' })).toBe(7);

@@ -18,7 +18,9 @@ import { count, percent } from '../numbers.ts';
 import { classOptions, foldOptions, modelSpecs } from '../subscriber-options.ts';
 import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
 
-type Context = CommandContext<'model'>;
+/** Of a command that loads the model, and of one for a model that is chosen. */
+type Context = CommandContext<'model show' | Chosen>;
+type Chosen = 'model top' | 'model explain' | 'model export';
 
 const RIGHT = { align: 'right' } as const;
 /** Features of each class in `top`. */
@@ -28,7 +30,7 @@ const EXPLAINED = 12;
 
 const show = command({
   name: 'show',
-  settings: 'model',
+  settings: 'model show',
   summary: 'show the models of the pipeline: kind, documents learned, vocabulary, classes',
   examples: [['model show', 'what was learned so far']],
   run: (context) =>
@@ -88,7 +90,7 @@ const show = command({
 
 const top = command({
   name: 'top',
-  settings: 'model',
+  settings: 'model top',
   summary: 'show the most telling features of each class',
   examples: [['model top', `the first ${TOP} of each class`]],
   run: (context) =>
@@ -112,7 +114,7 @@ const top = command({
 
 const explain = command({
   name: 'explain',
-  settings: 'model',
+  settings: 'model explain',
   summary: 'predict a text with the model as it is, and say which words decided',
   arguments: [{ name: 'TEXT', description: 'the text, quoted' }],
   examples: [["model explain 'Crust is not good.'", 'probabilities and weights, in nats']],
@@ -186,7 +188,7 @@ const hash = command({
 
 const exportModel = command({
   name: 'export',
-  settings: 'model',
+  settings: 'model export',
   summary: 'write the model to a file: JSON with a checksum, no code',
   arguments: [{ name: 'FILE', description: 'file to write, - for stdout' }],
   examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
@@ -307,7 +309,7 @@ async function withModel(
 }
 
 async function withChosen(
-  context: Context,
+  context: CommandContext<Chosen>,
   use: (model: RunningModel, loaded: LoadedModel) => Promise<void>,
 ): Promise<void> {
   await withModel(context, async (loaded) => {

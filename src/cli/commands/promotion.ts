@@ -18,14 +18,14 @@ import { comparisonReport, promotionLines, type ComparisonReport } from '../comp
 import { oneLine } from '../display.ts';
 import { count, counted } from '../numbers.ts';
 
-type Context = CommandContext<'model'>;
+type Context = CommandContext<'model promote' | 'model rollback'>;
 
 /** How long it is waited for partitions that switch, ms. */
 const SEES_WITHIN_MS = 2000;
 
 export const promoteCommand = command({
   name: 'promote',
-  settings: 'model',
+  settings: 'model promote',
   summary: 'make a challenger the champion, from the next chunk of each partition on',
   details:
     'A record on the log. Each partition switches once, at the position that its next delta begins with; nothing is learned again or ' +
@@ -41,7 +41,7 @@ export const promoteCommand = command({
 
 export const rollbackCommand = command({
   name: 'rollback',
-  settings: 'model',
+  settings: 'model rollback',
   summary: 'make the champion before the last promotion champion again',
   details:
     'One step: a rollback cannot be taken back with another, only with `model promote NAME`.',
@@ -51,7 +51,7 @@ export const rollbackCommand = command({
 
 export const compare = command({
   name: 'compare',
-  settings: 'model',
+  settings: 'model compare',
   summary: 'compare each challenger with the champion on the records that both answered',
   details:
     'From the newest metrics records of the results topic. The comparison begins anew where a partition switches to another champion; ' +

@@ -7,11 +7,11 @@ import { ensurePipeline, partitionMismatches } from '../ensure-topics.ts';
 import { count } from '../numbers.ts';
 import { checkTopics, fixOf, kept } from '../topic-check.ts';
 
-type Context = CommandContext<'topics'>;
+type Context = CommandContext<'topics check' | 'topics create' | 'topics describe'>;
 
 const check = command({
   name: 'check',
-  settings: 'topics',
+  settings: 'topics check',
   summary:
     "compare the pipeline's topics with their contracts; exit 1 if one is missing or differs",
   examples: [['topics check', 'the topics of the default pipeline']],
@@ -35,7 +35,7 @@ const check = command({
 
 const create = command({
   name: 'create',
-  settings: 'topics',
+  settings: 'topics create',
   summary: "create the pipeline's topics that are missing; existing ones are never altered",
   details:
     'On Kafka with as many copies as there are brokers, at most three, all but one of which must be in sync.',
@@ -61,7 +61,7 @@ const create = command({
 
 const describe = command({
   name: 'describe',
-  settings: 'topics',
+  settings: 'topics describe',
   summary: "show the pipeline's topics: partitions, records, retention, copies",
   examples: [['topics describe --json', 'with the offsets of each partition']],
   run: (context) =>

@@ -85,6 +85,28 @@ describe('help', () => {
     expect(examples).toContain(`  valence ${name}`);
   });
 
+  test.each([
+    ['model show', ['--labels']],
+    ['model top', ['--model', '--labels']],
+    ['model explain', ['--model', '--labels']],
+    ['model export', ['--model', '--labels']],
+    ['model compare', []],
+    ['model promote', []],
+    ['model rollback', []],
+    ['topics check', []],
+    ['topics create', ['--partitions']],
+    ['topics describe', []],
+    ['dlq list', []],
+  ])('%s offers %j and what every command has', async (name, own) => {
+    const { stdout } = await cli.run([...name.split(' '), '--help']);
+    const [, options = ''] = stdout.split('\nOptions:\n');
+    const offered = options.split('\nOptions of every command:')[0]?.match(/(?<=^ {2})--\S+/gm);
+    expect(offered ?? []).toEqual(own);
+    const flag = ['--partitions', '--model'].find((each) => !own.includes(each)) ?? '--labels';
+    const { code, stderr } = await cli.run([...name.split(' '), flag, '2']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`unknown option '${flag}'`)]);
+  });
+
   test('what is not part of this version is not offered', async () => {
     const { stdout } = await cli.run(['--help']);
     expect(stdout).not.toMatch(/serve|kafka/i);

@@ -111,7 +111,7 @@ describe('configuration', () => {
     expect(explain).toEqual([
       '`--explain N`',
       '`VALENCE_EXPLAIN`',
-      '`3` in start; `0` in subscribe, verify',
+      '`0`; `3` in start',
       'words that explain each prediction; 0: none',
       '`start`, `subscribe`, `verify`',
     ]);

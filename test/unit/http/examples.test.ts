@@ -169,7 +169,7 @@ describe('Kubernetes', () => {
 
   test('each variable is a setting or one that Kafka logs read, and secrets are files', () => {
     const known = new Set(
-      (['subscribe', 'monitor', 'topics'] as const).flatMap((command) =>
+      (['subscribe', 'monitor', 'topics create'] as const).flatMap((command) =>
         settingsOf(command).map(({ variable }) => variable),
       ),
     );
