@@ -34,6 +34,8 @@ const WITH_WORDS = 76;
 const CLASSES_SHOWN = 4;
 const MATRIX_CLASSES = 6;
 const LEAST_NEWEST = 3;
+/** Least widths of a column of figures, the best first: a number that grows moves nothing. */
+const CELL_WIDTHS = [20, 18, 16] as const;
 const WORDS_SHOWN = 3;
 // oxlint-disable-next-line no-control-regex -- the escape character is what styles begin with
 const STYLES = /\u001b\[\d+m/g;
@@ -76,7 +78,7 @@ function numbersLines(state: ViewState, width: number, colors: Palette): string[
   const { current, overall } = ratesOf(state);
   const part = share === undefined || finished ? '' : ` (${percent(share, 0)})`;
   const sent = count(published) + part;
-  const cells: (readonly [string, string])[] = [
+  const figures: readonly Figure[] = [
     ['Now', rate(current)],
     ['Overall', rate(overall)],
     ['Lag', count(lag)],
@@ -85,17 +87,42 @@ function numbersLines(state: ViewState, width: number, colors: Palette): string[
     ['Learned', count(learned)],
     ...(deadLetters > 0 ? [['Dead letters', count(deadLetters)] as const] : []),
   ];
-  const lines: string[] = [];
-  let line = '';
-  for (const [name, value] of cells) {
-    const cell = `${colors.dim(name)} ${colors.bold(value)}${' '.repeat(Math.max(2, 20 - name.length - 1 - value.length))}`;
-    if (line !== '' && visibleWidth(line + cell.trimEnd()) > width) {
-      lines.push(line.trimEnd());
-      line = '';
+  const { rows, columns } = gridOf(figures, width);
+  return rows.map((row) =>
+    row
+      .map(([name, value], at) => {
+        const gap = (columns[at] ?? 0) - name.length - 1 - value.length;
+        return `${colors.dim(name)} ${colors.bold(value)}${' '.repeat(gap)}`;
+      })
+      .join('')
+      .trimEnd(),
+  );
+}
+
+type Figure = readonly [name: string, value: string];
+
+/** The figures below each other in as few rows as they fit into, none much shorter than another; and how wide each column is. */
+function gridOf(
+  figures: readonly Figure[],
+  width: number,
+): { readonly rows: readonly (readonly Figure[])[]; readonly columns: readonly number[] } {
+  for (let lines = 1; ; lines++) {
+    const start = (row: number): number => Math.ceil((row * figures.length) / lines);
+    const rows = Array.from({ length: lines }, (_, row) =>
+      figures.slice(start(row), start(row + 1)),
+    );
+    const [first = []] = rows;
+    const longest = first.map((_, at) =>
+      Math.max(...rows.map((row) => row[at]?.join(' ').length ?? 0)),
+    );
+    for (const least of CELL_WIDTHS) {
+      const columns = longest.map((cells, at) =>
+        at === first.length - 1 ? cells : Math.max(least, cells + 2),
+      );
+      const needed = columns.reduce((sum, cells) => sum + cells, 0);
+      if (needed <= width || first.length < 2) return { rows, columns };
     }
-    line += cell;
   }
-  return [...lines, line.trimEnd()];
 }
 
 /** The learning curve, and the confusion counts beside or below it. */

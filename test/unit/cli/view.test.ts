@@ -231,6 +231,43 @@ test('the view is this at 80 cells without colour', () => {
   ]);
 });
 
+/** The lines of figures, at so many columns. */
+function figures(columns: number, deadLetters: number): readonly string[] {
+  const state = reduceView(played(), {
+    type: 'progress',
+    now: 4000,
+    folded: 12_345,
+    lag: 300,
+    published: 1_234_567,
+    share: 0.02,
+    finished: false,
+    deadLetters,
+  });
+  const lines = renderView(state, { columns, rows: 24, color: false }).slice(3);
+  return lines.slice(0, lines.indexOf(''));
+}
+
+test.each([
+  [60, 0, [3, 3]],
+  [80, 0, [3, 3]],
+  [100, 0, [3, 3]],
+  [110, 0, [6]],
+  [120, 0, [6]],
+  [140, 0, [6]],
+  [60, 1, [3, 2, 2]],
+  [80, 1, [4, 3]],
+  [100, 1, [4, 3]],
+  [110, 1, [4, 3]],
+  [120, 1, [4, 3]],
+  [140, 1, [7]],
+])('at %i columns, with %i dead letters, the rows have %j figures', (columns, letters, rows) => {
+  const lines = figures(columns, letters);
+  expect(lines.map((line) => line.match(/[A-Z][a-z ]+ \d/g)?.length)).toEqual(rows);
+  // The figures of a row stand below those of the row above.
+  const starts = lines.map((line) => [...line.matchAll(/[A-Z]/g)].map(({ index }) => index));
+  for (const row of starts) expect(row).toEqual(starts[0]!.slice(0, row.length));
+});
+
 test('the view never is wider or higher than the terminal, coloured or not', () => {
   fc.assert(
     fc.property(
