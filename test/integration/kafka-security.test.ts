@@ -14,11 +14,11 @@ import { createAdmin, createProducer } from '../support/kafka/stock-clients.ts';
 
 const SECRET = 'correct-horse-battery';
 const WRONG = 'wrong-horse-battery';
-const USERS = { admin: 'admin-secret', app: SECRET, nobody: 'nobody-secret' };
+const USERS = { admin: 'admin-secret', app: SECRET, nobody: 'nobody-secret', boss: 'boss-secret' };
 /** Numbers of Kafka's access control. */
 const ACL = {
   resource: { topic: 2, group: 3, 'transactional-id': 5 },
-  operation: { READ: 3, WRITE: 4, DELETE: 6 },
+  operation: { READ: 3, WRITE: 4, CREATE: 5, DELETE: 6, DESCRIBE_CONFIGS: 10 },
   literal: 3,
   prefixed: 4,
   allow: 3,
@@ -187,6 +187,19 @@ describeLocalKafka('a broker with TLS, SASL and ACLs', () => {
       await admin.disconnect();
     }
 
+    /** What findings of doctor say is missing. */
+    async function allowAll(findings: readonly string[], principal?: string): Promise<void> {
+      for (const finding of findings) {
+        const [, operation, resource, name] = / no (\w+) on ([\w-]+) (\S+)$/.exec(finding) ?? [];
+        await allow(
+          operation as keyof typeof ACL.operation,
+          resource as keyof typeof ACL.resource,
+          name ?? '',
+          principal,
+        );
+      }
+    }
+
     test('that are missing end a command with what is missing', async () => {
       const { code, stderr } = await valence(['publish', '-'], as('nobody'), text);
       expect(stderr).toMatch(/CONFIG_INVALID: .*no permission on the topic/);
@@ -215,14 +228,7 @@ describeLocalKafka('a broker with TLS, SASL and ACLs', () => {
         state: 'error',
         fix: 'kafka-acls --add --allow-principal User:app --operation WRITE --transactional-id sentiment.fold --resource-pattern-type prefixed',
       });
-      for (const finding of findings) {
-        const [, operation, resource, name] = / no (\w+) on ([\w-]+) (\S+)$/.exec(finding) ?? [];
-        await allow(
-          operation as keyof typeof ACL.operation,
-          resource as keyof typeof ACL.resource,
-          name ?? '',
-        );
-      }
+      await allowAll(findings);
       await valence(['publish', '-'], as('admin'), text);
       const after = await valence(['doctor'], as('app'));
       expect(after.values.filter(({ state }) => state === 'error')).toEqual([]);
@@ -234,7 +240,8 @@ describeLocalKafka('a broker with TLS, SASL and ACLs', () => {
       expect(after.values.find(({ check }) => check === 'lag')?.['finding']).toMatch(
         /^1 record, none folded yet, the oldest for \d+ s$/,
       );
-      const folded = await valence(['subscribe', '--until-end'], as('app'));
+      const subscribe = ['subscribe', '--until-end', '--challenger', 'most=majority'];
+      const folded = await valence(subscribe, as('app'));
       expect([folded.code, folded.stderr]).toEqual([0, expect.not.stringContaining('CONFIG')]);
       const { values } = await valence(['tail', 'results', '--until-end'], as('admin'));
       expect(values[0]).toMatchObject({ value: { type: 'prediction', id: 'a' } });
@@ -254,6 +261,20 @@ describeLocalKafka('a broker with TLS, SASL and ACLs', () => {
       expect(published.code).toBe(0);
       const after = await valence(['doctor', '--role', 'publisher'], as('nobody'));
       expect(after.code).toBe(0);
+    });
+
+    test('of an operator suffice to promote', async () => {
+      const doctor = ['doctor', '--role', 'operator'];
+      const findings = (await valence(doctor, as('boss'))).values
+        .filter(({ check }) => check === 'permission')
+        .map(({ finding }) => String(finding));
+      expect(findings).toContain('user boss has no WRITE on topic sentiment.model');
+      await allowAll(findings, 'User:boss');
+      expect((await valence(doctor, as('boss'))).code).toBe(0);
+      // Who sees no group waits, and is told what another one is told.
+      const promoted = await valence(['model', 'promote', 'most'], as('boss'));
+      expect([promoted.code, promoted.stderr]).toEqual([0, '']);
+      expect(promoted.values).toMatchObject([{ champion: 'most', switched: [] }]);
     });
 
     test('are looked for without harm to a transaction that is open', async () => {

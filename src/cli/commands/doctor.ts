@@ -45,11 +45,12 @@ const USES: Readonly<Record<Role, Readonly<Record<TopicSuffix, Uses>>>> = {
   },
   publisher: { source: ['write'], results: [], model: [], snapshots: [], dlq: ['write'] },
   monitor: { source: [], results: ['read'], model: ['read'], snapshots: ['read'], dlq: [] },
+  // `topics create`, `dlq …` and `model compare|promote|rollback`.
   operator: {
-    source: ['create'],
-    results: ['create'],
-    model: ['create'],
-    snapshots: ['create'],
+    source: ['create', 'write'],
+    results: ['create', 'read'],
+    model: ['create', 'read', 'write'],
+    snapshots: ['create', 'read'],
     dlq: ['create', 'read', 'trim'],
   },
 };

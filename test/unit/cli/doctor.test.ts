@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { checkNode, findingLines, lagFindings } from '../../../src/cli/commands/doctor.ts';
 import { palette } from '../../../src/cli/display.ts';
+import type { DiagnosisSubject } from '../../../src/ports/event-log.ts';
+import { Cli } from './cli-run.ts';
 
 test.each([
   ['20.18.3', 'error'],
@@ -53,4 +55,21 @@ test('a finding shows its fix on a line of its own', () => {
     '✗ disk         full',
     '               → free some',
   ]);
+});
+
+test('of an operator it is asked what `model promote` does with the topics', async () => {
+  const cli = new Cli();
+  const asked: DiagnosisSubject[] = [];
+  const openLog = async () =>
+    Object.assign(cli.open(), {
+      diagnose: async (subject: DiagnosisSubject) => {
+        asked.push(subject);
+        return [];
+      },
+    });
+  await cli.run(['doctor', '--role', 'operator'], { openLog });
+  const uses = new Map(asked[0]?.topics.map((topic) => [topic.name, topic.uses]));
+  expect(uses.get('sentiment.model')).toEqual(expect.arrayContaining(['read', 'write']));
+  expect(uses.get('sentiment.snapshots')).toContain('read');
+  expect(asked[0]).toMatchObject({ joins: false, transactionalId: undefined });
 });
