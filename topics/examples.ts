@@ -1,6 +1,6 @@
 /**
- * One example of each message: seven records of a source topic and what a pipeline named `sentiment` makes of them (`--model gtnb
- * --challenger mnb=multinomial`, metrics every 3 scored records, `--explain 3`, `--threshold 'rolling.accuracy>=0.6'`). The drift
+ * One example of each message: eight records of a source topic and what a pipeline named `sentiment` makes of them (`--model gtnb
+ * --challenger mnb=multinomial`, metrics every 3 scored records, `--explain 3`, `--want-labels 0.1`, `--threshold 'rolling.accuracy>=0.6'`). The drift
  * record is of a longer stream. A test folds both and compares.
  */
 import type { DeadLetterHeaders } from './dlq.ts';
@@ -47,9 +47,14 @@ const LABEL_LATE: LabelRecord = {
   ts: '2026-03-02T09:00:00Z',
 };
 const LABEL_WITHDRAWN: LabelRecord = { id: 'r-1', label: null };
+const TEXT_DOUBTFUL: TextRecord = {
+  id: 'r-5',
+  text: 'The crust was fine but the soup was cold.',
+  ts: '2026-03-02T09:05:00Z',
+};
 
 /** A text record whose text is a number: a dead letter. */
-export const REFUSED_VALUE = '{"id":"r-5","text":17}';
+export const REFUSED_VALUE = '{"id":"r-6","text":17}';
 
 /** The source topic from offset 0 on, as JSON values; {@link REFUSED_VALUE} follows. */
 export const SOURCE_EXAMPLES: readonly (TextRecord | LabelRecord)[] = [
@@ -59,6 +64,7 @@ export const SOURCE_EXAMPLES: readonly (TextRecord | LabelRecord)[] = [
   TEXT_NEGATIVE,
   LABEL_LATE,
   LABEL_WITHDRAWN,
+  TEXT_DOUBTFUL,
 ];
 
 const at = (offset: number, ts: string): SourceRef => ({
@@ -123,6 +129,29 @@ const SCORED_PREDICTION: PredictionResult = {
     prior: 0,
     bias: -0.009616486453855112,
     rest: 0,
+  },
+};
+const WANTED_PREDICTION: PredictionResult = {
+  type: 'prediction',
+  id: 'r-5',
+  model: 'champion',
+  role: 'champion',
+  prediction: 'positive',
+  probabilities: { negative: 0.38378429071152276, positive: 0.6162157092884771 },
+  learned: 3,
+  source: at(6, '2026-03-02T09:05:00Z'),
+  wantLabel: true,
+  explanation: [
+    { feature: 'cold', weight: -1.6117675525609356 },
+    { feature: 'fine', weight: 0.9091347210401757 },
+    { feature: 'the', weight: 0.19434054901793898 },
+  ],
+  logit: {
+    towards: 'positive',
+    value: 0.47351642783976944,
+    prior: 0.40493541230200136,
+    bias: -0.011146196547426646,
+    rest: 0.5880194945880166,
   },
 };
 const SCORED: OutcomeResult = {
@@ -257,7 +286,7 @@ const DEAD_LETTER_HEADERS: DeadLetterHeaders = {
   '__streams.errors.stacktrace': '',
   '__streams.errors.topic': 'sentiment.source',
   '__streams.errors.partition': '0',
-  '__streams.errors.offset': '6',
+  '__streams.errors.offset': '7',
   'valence.errors.code': 'RECORD_INVALID',
   'valence.errors.stage': 'validate',
 };
@@ -312,6 +341,7 @@ export const EXAMPLES = {
     result('first', 'the model has learned nothing yet', FIRST_PREDICTION),
     result('unlabelled', 'with the features that moved it most, and what else adds up', PREDICTION),
     result('labelled', 'scored at once', SCORED_PREDICTION),
+    result('wanted', 'its two classes are close: a label would teach much', WANTED_PREDICTION),
   ],
   Outcome: [
     result('scored', 'a late label met the prediction that was kept', SCORED),

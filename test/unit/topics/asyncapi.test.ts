@@ -239,7 +239,7 @@ describe('messages', () => {
       for (const example of examples ?? [])
         expect(evaluated(correlationId?.location ?? '', example)).toEqual(
           name === 'DeadLetter'
-            ? '6'
+            ? '7'
             : expect.objectContaining({ partition: 0, offset: expect.any(Number) }),
         );
   });
@@ -265,7 +265,7 @@ describe('examples', () => {
   test('are there for every message that is no binary of ours', () => {
     const without = messages.filter(([, { examples: own }]) => own === undefined);
     expect(without.map(([name]) => name)).toEqual(['Delta', 'SnapshotChunk']);
-    expect(examples).toHaveLength(13);
+    expect(examples).toHaveLength(14);
   });
 
   test.each(examples)(

@@ -82,6 +82,7 @@ describe('the examples', () => {
   const outputs = written(SOURCE, {
     metricsEvery: 3,
     explain: 3,
+    wantLabels: 0.1,
     thresholds: [parseThreshold('rolling.accuracy>=0.6')],
   });
   const turning = written(TURNING, { models: MODELS.slice(0, 1) });
@@ -108,8 +109,13 @@ describe('the examples', () => {
       const { value, prior, bias, rest } = logit;
       return [[value, explanation.reduce((sum, { weight }) => sum + weight, prior + bias + rest)]];
     });
-    expect(summed).toHaveLength(2);
+    expect(summed).toHaveLength(3);
     for (const [value = NaN, sum] of summed) expect(sum).toBeCloseTo(value, 12);
+  });
+
+  test('of predictions show the wish for a label, on one alone', () => {
+    const wanted = EXAMPLES.Prediction.filter(({ payload }) => payload.wantLabel === true);
+    expect(wanted.map(({ payload }) => payload.label)).toEqual([undefined]);
   });
 
   test('of dead letters are what the fold writes', () => {
