@@ -99,6 +99,7 @@ function addCommand(
     ['--env-file <FILE>', 'file with environment variables, which those of the process beat'],
   ] as const)
     parser.addOption(new Option(flag, description).helpGroup(COMMON_HEADING));
+  parser.addHelpOption(new Option('-h, --help', 'show this help').helpGroup(COMMON_HEADING));
   parser.addHelpText('after', examplesText(entry.examples));
   parser.action(async (...given: readonly unknown[]) => {
     const args = given.slice(0, entry.arguments?.length ?? 0);

@@ -119,7 +119,8 @@ export function confusionOf({ confusion }: Pick<MetricValues, 'confusion'>): Con
 
 /** Counts with true labels down and answers across; the right ones green. */
 export function confusionLines(confusion: Confusion, colors: Palette): string[] {
-  const met = new Set([...confusion].flatMap(([truth, row]) => [truth, ...row.keys()]));
+  const answered = [...confusion.values()].flatMap((row) => [...row.keys()]);
+  const met = new Set([...confusion.keys(), ...answered]);
   const seen = [...met].filter(
     (label) =>
       [...(confusion.get(label)?.values() ?? [])].some((n) => n > 0) ||

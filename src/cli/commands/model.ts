@@ -283,7 +283,7 @@ const rebuild = command({
 
 export const modelCommands: CommandGroup = {
   name: 'model',
-  summary: 'look into what was learned, keep it, start with it',
+  summary: 'look into what was learned, compare and promote models, keep them',
   commands: [
     show,
     top,

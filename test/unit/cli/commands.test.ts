@@ -99,8 +99,10 @@ describe('help', () => {
     ['dlq list', []],
   ])('%s offers %j and what every command has', async (name, own) => {
     const { stdout } = await cli.run([...name.split(' '), '--help']);
-    const [, options = ''] = stdout.split('\nOptions:\n');
-    const offered = options.split('\nOptions of every command:')[0]?.match(/(?<=^ {2})--\S+/gm);
+    const [ownPart = '', common] = stdout.split('\nOptions of every command:\n');
+    expect(common).toContain('  -h, --help');
+    const [, options = ''] = ownPart.split('\nOptions:\n');
+    const offered = options.match(/(?<=^ {2})--\S+/gm);
     expect(offered ?? []).toEqual(own);
     const flag = ['--partitions', '--model'].find((each) => !own.includes(each)) ?? '--labels';
     const { code, stderr } = await cli.run([...name.split(' '), flag, '2']);

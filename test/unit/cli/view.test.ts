@@ -247,6 +247,23 @@ function figures(columns: number, deadLetters: number): readonly string[] {
   return lines.slice(0, lines.indexOf(''));
 }
 
+test('the confusion counts have the classes in their order, whatever is met first', () => {
+  const three = initialView({
+    pipeline: 'sentiment',
+    kind: 'gtnb',
+    log: 'memory:',
+    startedAt: 0,
+    window: 10,
+    labels: ['negative', 'neutral', 'positive'],
+  });
+  const state = reduce(three, [
+    prediction(0, 'positive', 'negative'),
+    prediction(1, 'neutral', 'neutral'),
+  ]);
+  const lines = renderView(state, { columns: 120, rows: 30, color: false });
+  expect(lines.join('\n')).toMatch(/true \\ answer +negative +neutral +positive$/m);
+});
+
 test.each([
   [60, 0, [3, 3]],
   [80, 0, [3, 3]],
