@@ -94,7 +94,10 @@ export const inputs = (length: number): fc.Arbitrary<SourceInput[]> => {
       { weight: 3, arbitrary: fc.record({ id, text }) },
       { weight: 3, arbitrary: fc.record({ id, text, label }) },
       { weight: 2, arbitrary: fc.record({ id, label }) },
-      { weight: 1, arbitrary: fc.record({ id, label, labelWeight: fc.constantFrom(0, 0.25, 1, 3) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ id, label, labelWeight: fc.constantFrom(0, 0.25, 1, 3) }),
+      },
       { weight: 1, arbitrary: fc.record({ id, label: fc.constant(null) }) },
     ),
     { minLength: length, maxLength: length },

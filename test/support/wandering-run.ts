@@ -77,7 +77,8 @@ function anyValue(dice: Dice, i: number): { readonly key: string; readonly value
   const kind = dice(12);
   if (kind < 6) return { key: id, value: JSON.stringify({ id, text, label, labelWeight }) };
   if (kind < 8) return { key: id, value: JSON.stringify({ id, text }) };
-  if (kind < 10) return { key: earlier, value: JSON.stringify({ id: earlier, label, labelWeight }) };
+  if (kind < 10)
+    return { key: earlier, value: JSON.stringify({ id: earlier, label, labelWeight }) };
   if (kind < 11)
     return { key: earlier, value: JSON.stringify({ id: earlier, label: dice(2) ? null : label }) };
   const odd = [
