@@ -179,6 +179,13 @@ export const DriftResult = z.object({
     ),
   level: z.enum(['drift', 'warning']).optional(),
   evidence: z.record(z.string(), z.number()).optional(),
+  reaction: z
+    .object({
+      action: z.literal('forget'),
+      forgotten: count.describe('labelled documents of the partition that the model let go'),
+    })
+    .optional()
+    .describe('what the model did about it: kinds with on-drift=forget'),
   source: SourceRef,
 });
 export type DriftResult = z.infer<typeof DriftResult>;

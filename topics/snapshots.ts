@@ -58,6 +58,8 @@ export const SumsHeader = z.object({
       kind: z.string(),
       /** Identity of the analysis that made its features; '': it looks at labels only. */
       extractor: z.string(),
+      /** Documents that left its window; absent: none. */
+      forgotten: count.optional(),
     }),
   ),
   /** By partition. */

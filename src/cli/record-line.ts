@@ -1,5 +1,6 @@
 /** A record of a topic on one line of a terminal. */
 import { cut, oneLine, type Palette } from './display.ts';
+import { counted } from './numbers.ts';
 import { at, type RecordJson } from './record-json.ts';
 
 /** Place, kind, what it says: cut to `width` cells. */
@@ -70,7 +71,7 @@ function describeOther({ key, headers }: RecordJson, value: unknown): Described 
   return { mark: '·', words: show(value) };
 }
 
-/** `drift: unknown words 0.1719 → 0.9844 over 128 records` */
+/** `drift: wrong answers 0.1719 → 0.4844 over 128 records · 1,400 documents forgotten` */
 function driftOf(value: unknown): string {
   const signal = show(at(value, 'signal'));
   const what = DRIFTED.get(signal) ?? signal;
@@ -79,7 +80,10 @@ function driftOf(value: unknown): string {
   );
   if (before === undefined || after === undefined) return `drift: ${what}`;
   const span = records === undefined ? '' : ` over ${show(records)} records`;
-  return `drift: ${what} ${figure(before)} → ${figure(after)}${span}`;
+  const forgotten = at(value, 'reaction.forgotten');
+  const reaction =
+    typeof forgotten === 'number' ? ` · ${counted(forgotten, 'document')} forgotten` : '';
+  return `drift: ${what} ${figure(before)} → ${figure(after)}${span}${reaction}`;
 }
 
 const DRIFTED: ReadonlyMap<string, string> = new Map([

@@ -1,10 +1,10 @@
 /**
  * The carry: what one partition and model keep that is no sum, as a pure state machine over events.
  *
- *   text, labelled ────► score · learn ──────────────► labelled  (correctable, the last 10,000)
+ *   text, labelled ────► score · learn ──────────────► labelled  (correctable, the last 10,000; of a kind with a window those in it)
  *   text, unlabelled ──► pending ──── label comes ───► score the kept answer · learn ──► labelled
  *   label, no text ────► waiting ──── text comes ────► score · learn ──► labelled
- *                        (by age and number) ────────► gone      (a label for it is «expired»)
+ *                        (by age and number) ────────► gone      (a label for it is «expired»; what left a window is unlearned)
  *
  * An event holds everything a step needs, so that a delta carries events and a new owner replays them: no model, no text and no
  * clock is needed for that. Effects on the sums and outputs go to a sink; that of a replay has none. What a calibrator learned is
@@ -13,12 +13,15 @@
  * Invariants
  * - a kept answer is scored at most once; a correction undoes counts, never scores;
  * - weights are kept as the model counts them: a label whose weight changes nothing there is a duplicate;
+ * - of a kind with a window the counts are those of the labelled documents here: each text record is one, whatever its id;
  * - age is measured by the log's record timestamps, as their running maximum, never by `ts` and never by a clock;
  * - `rollback` returns to the last `mark` exactly.
  */
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
+import { documentsSince, FEATURES_AT_ONCE, type Forgetting } from '../core/models/forgetting.ts';
 import type { Addition } from '../core/models/gtnb-delta.ts';
 import { countedWeight, WHOLE } from '../core/models/label-weight.ts';
+import { parseModelKind } from '../core/models/model-kinds.ts';
 import { LabelWish } from '../core/models/label-wish.ts';
 import type { FirstSight, Model } from '../core/models/model.ts';
 import type { KeptFeatures } from '../core/text/features.ts';
@@ -26,7 +29,7 @@ import { DriftWatch, type DriftAlarm } from '../core/drift/watch.ts';
 import { PairedComparison } from '../core/metrics/paired-comparison.ts';
 import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/scorer.ts';
 import { ThresholdState, type Threshold } from '../core/metrics/threshold.ts';
-import type { OutcomeStatus } from '../../topics/index.ts';
+import type { DriftResult, OutcomeStatus } from '../../topics/index.ts';
 import { FifoMap } from './fifo-map.ts';
 
 export interface CarryOptions {
@@ -103,13 +106,18 @@ export interface CarrySink {
     weight: number,
   ): Addition | undefined;
   unlearn(features: KeptFeatures, label: string, addition: Addition | undefined): void;
+  /** As unlearn, of a document that left the window of the kind. */
+  forget(features: KeptFeatures, label: string, addition: Addition | undefined): void;
   /** The number of scored records reached a multiple of `metricsEvery`. */
   metrics(): void;
-  drift(alarm: DriftAlarm): void;
+  drift(alarm: DriftAlarm, reaction: DriftReaction | undefined): void;
   /** The answer to the text at `offset` was scored; here models are compared. */
   compare(offset: number, truth: string, answer: ScoredAnswer): void;
   alert(rule: string, index: number, state: 'firing' | 'resolved', value: number): void;
 }
+
+/** What an alarm did. */
+export type DriftReaction = NonNullable<DriftResult['reaction']>;
 
 export interface PendingText {
   readonly offset: number;
@@ -152,6 +160,8 @@ export interface Counters {
   replaced: number;
   /** Texts and labels given up, by age or number. */
   expired: number;
+  /** Oldest labelled documents that a drift let go: they are out of reach, and unlearned a part at each text. */
+  leaving: number;
 }
 
 /** Of a replay: what a step does to the model is known, and its outputs are written. */
@@ -179,6 +189,10 @@ export class ReplaySink implements CarrySink {
     // It is in the deltas.
   }
 
+  forget(): void {
+    // It is in the deltas.
+  }
+
   metrics(): void {
     // Written.
   }
@@ -192,9 +206,14 @@ export class ReplaySink implements CarrySink {
   }
 }
 
+/** What a carry needs to know of its model. */
+export type CarriedModel = Pick<Model, 'kind' | 'calibrator'>;
+
 export class ModelCarry {
   readonly options: CarryOptions;
   readonly scorer: Scorer;
+  /** Of the model's kind; undefined: it keeps everything, or it is not known here. */
+  #forgetting: Forgetting | undefined;
   /** Of the model whose carry it is; undefined: its kind has none, or it is not known here. */
   #calibrator: Calibrator | undefined;
   /** What there is of it where the model is not known: it goes on to who knows it. */
@@ -208,17 +227,18 @@ export class ModelCarry {
   readonly #waiting = new FifoMap<WaitingLabel>();
   readonly #labelled = new FifoMap<LabelledText>();
   readonly #gone = new FifoMap<true>();
-  #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0 };
+  #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0, leaving: 0 };
   #marked: Counters = { ...this.#counters };
 
   /** @param model whose carry it is; undefined: it is not known here */
   constructor(
     options: CarryOptions,
-    model: Pick<Model, 'calibrator'> | undefined,
+    model: CarriedModel | undefined,
     from?: Omit<CarryCapture, 'counters' | 'pending' | 'waiting' | 'labelled' | 'gone'>,
   ) {
     this.options = options;
     this.calibrate(from?.calibrator, model);
+    if (model !== undefined) this.know(model);
     const scoring = { window: options.window, order: options.declared };
     this.scorer = from === undefined ? new Scorer(scoring) : Scorer.restore(from.scorer, scoring);
     this.#watch = from === undefined ? new DriftWatch() : DriftWatch.restore(from.drift);
@@ -240,16 +260,18 @@ export class ModelCarry {
     return this.#calibrator;
   }
 
+  /** Whose carry it is, for one that was made before that was known. */
+  know({ kind }: Pick<Model, 'kind'>): void {
+    this.#forgetting = parseModelKind(kind).forgetting;
+  }
+
   /**
    * Goes on with another calibrator: a new owner's way to that of the old one.
    *
    * @param state undefined: one that has learned nothing
    * @param model whose carry it is; undefined: it is not known here
    */
-  calibrate(
-    state: CalibratorState | undefined,
-    model: Pick<Model, 'calibrator'> | undefined,
-  ): void {
+  calibrate(state: CalibratorState | undefined, model: CarriedModel | undefined): void {
     this.#calibrator = model?.calibrator(state);
     this.#calibratorState = model === undefined ? state : undefined;
   }
@@ -282,6 +304,7 @@ export class ModelCarry {
   /** Folds a text that was predicted. */
   text(event: TextEvent, { features, answer, unknown }: AnsweredText, sink: CarrySink): void {
     this.#advance(event.timestamp);
+    if (this.#counters.leaving > 0) this.#unlearnLeaving(sink);
     const { id } = event;
     const { classes, best } = answer;
     const alarms = this.#watch.text({
@@ -291,7 +314,7 @@ export class ModelCarry {
       classes: classes.length,
       confidence: answer.probabilities[best] ?? 0,
     });
-    for (const alarm of alarms) sink.drift(alarm);
+    for (const alarm of alarms) sink.drift(alarm, undefined);
     const baseline = this.scorer.baselineAnswer();
     const ordinal = this.#counters.texts++;
     if (this.#pending.delete(id)) this.#counters.replaced += 1;
@@ -304,7 +327,7 @@ export class ModelCarry {
       this.#learn(id, event.offset, features, label, weight, sink);
       return;
     }
-    this.#labelled.delete(id);
+    this.#displace(id);
     this.#pending.set(id, {
       offset: event.offset,
       ordinal,
@@ -396,7 +419,7 @@ export class ModelCarry {
     }
     this.scorer.score(label, answer, baseline);
     for (const alarm of this.#watch.scored(answer.classes[answer.best] === label ? 0 : 1))
-      sink.drift(alarm);
+      sink.drift(alarm, this.#react(alarm, sink));
     sink.compare(offset, label, answer);
     if (this.scorer.scored % this.options.metricsEvery === 0) this.#report(sink);
   }
@@ -445,11 +468,56 @@ export class ModelCarry {
       this.scorer.learn(label);
       this.#counters.learned += 1;
     }
+    if (this.#labelled.get(id)?.offset !== offset) this.#displace(id);
     this.#labelled.set(id, { offset, features, label, weight, addition });
-    if (this.#labelled.size > this.options.correctable) {
-      const oldest = this.#labelled.evict();
-      if (oldest !== undefined) this.#forget(oldest.id);
-    }
+    this.#keepLabelled(this.#forgetting?.window ?? this.options.correctable, sink);
+  }
+
+  /** The labelled text of an id is out of reach: another one has it now. What it taught stays until its turn comes. */
+  #displace(id: string): void {
+    if (this.#forgetting === undefined) this.#labelled.delete(id);
+    else this.#labelled.release(id);
+  }
+
+  /**
+   * Lets the oldest labelled texts go; a kind with a window forgets them. The baselines do not: they speak of the stream.
+   *
+   * @param count how many stay, withdrawn ones included
+   */
+  #keepLabelled(count: number, sink: CarrySink): void {
+    while (this.#labelled.size > count) this.#leave(sink);
+  }
+
+  /** @returns features unlearned */
+  #leave(sink: CarrySink): number {
+    const oldest = this.#labelled.evict();
+    this.#counters.leaving = oldest === undefined ? 0 : Math.max(0, this.#counters.leaving - 1);
+    if (oldest === undefined) return 0;
+    if (oldest.id !== '') this.#forget(oldest.id);
+    const { features, label, weight, addition } = oldest.value;
+    if (this.#forgetting === undefined || label === null || weight === 0) return 0;
+    sink.forget(features, label, addition);
+    return features.ids.length;
+  }
+
+  #unlearnLeaving(sink: CarrySink): void {
+    let features = 0;
+    while (this.#counters.leaving > 0 && features < FEATURES_AT_ONCE) features += this.#leave(sink);
+  }
+
+  /** The reaction of the kind to an alarm, before the document that raised it is learned. */
+  #react(alarm: DriftAlarm, sink: CarrySink): DriftReaction | undefined {
+    if (this.#forgetting?.onDrift !== 'forget') return undefined;
+    const since = documentsSince(alarm);
+    if (since === undefined) return undefined;
+    this.#watch.restart();
+    const { leaving } = this.#counters;
+    const released = this.#labelled.releaseOldest(this.#labelled.size - since + 1);
+    for (const { id } of released) if (id !== '') this.#forget(id);
+    this.#counters.leaving = Math.max(leaving, released.length);
+    const forgotten = released.slice(leaving).filter(({ value }) => value.weight > 0).length;
+    this.#unlearnLeaving(sink);
+    return { action: 'forget', forgotten };
   }
 
   /** Moves record time on and gives up what has waited too long. */
@@ -573,14 +641,14 @@ export class ModelCarry {
   static revive(
     capture: CarryCapture,
     options: CarryOptions,
-    model: Pick<Model, 'calibrator'> | undefined,
+    model: CarriedModel | undefined,
   ): ModelCarry {
     const carry = new ModelCarry(options, model, capture);
     for (const [id, text] of capture.pending) carry.#pending.set(id, text);
     for (const [id, label] of capture.waiting) carry.#waiting.set(id, label);
     for (const [id, text] of capture.labelled) carry.#labelled.set(id, text);
     for (const id of capture.gone) carry.#gone.set(id, true);
-    carry.#counters = { ...capture.counters };
+    carry.#counters = { ...carry.#counters, ...capture.counters };
     carry.mark();
     return carry;
   }
@@ -589,7 +657,7 @@ export class ModelCarry {
   static restore(
     snapshot: CarrySnapshot,
     options: CarryOptions,
-    model: Pick<Model, 'calibrator'> | undefined,
+    model: CarriedModel | undefined,
     intern: (term: string) => number,
   ): ModelCarry {
     const features = ({ terms, ends }: FeatureList): KeptFeatures => ({
@@ -597,11 +665,11 @@ export class ModelCarry {
       values: terms.every(([, value]) => value === 1) ? undefined : terms.map(([, value]) => value),
       ends,
     });
-    const { clock, texts, learned, replaced, expired } = snapshot;
+    const { clock, texts, learned, replaced, expired, leaving } = snapshot;
     const { calibrator, scorer, drift, wish, comparison, thresholds } = snapshot;
     return ModelCarry.revive(
       {
-        counters: { clock, texts, learned, replaced, expired },
+        counters: { clock, texts, learned, replaced, expired, leaving },
         calibrator,
         scorer,
         drift,

@@ -80,7 +80,7 @@ export class DeltaEncoder {
 
   #counts({ delta, unit, calibrator }: TaughtModel, table: FeatureTable | undefined): void {
     const out = this.#body;
-    const { classes, ids, counts, masses, frequencies } = delta;
+    const { classes, ids, counts, masses, frequencies, forgotten = 0 } = delta;
     out.varint(classes.length);
     for (const [index, { label, documents, firstSight }] of classes.entries()) {
       out.varint(this.#labels.index(label));
@@ -95,7 +95,8 @@ export class DeltaEncoder {
       if (unit !== 1) out.signed(frequencies?.[row] ?? 0);
       for (let c = 0; c < classes.length; c++) out.signed(counts[at++] ?? 0);
     }
-    out.byte(calibrator === undefined ? 0 : 1);
+    out.byte((calibrator === undefined ? 0 : 1) | (forgotten === 0 ? 0 : 2));
+    if (forgotten !== 0) out.varint(forgotten);
     if (calibrator !== undefined) this.#calibrator(calibrator);
   }
 

@@ -244,9 +244,11 @@ function readTaught(
     ids: ids.subarray(0, kept),
     counts: counts.subarray(0, kept * classes.length),
   };
-  const delta =
+  const counted =
     frequencies === undefined ? sums : { ...sums, frequencies, masses: Float64Array.from(weights) };
-  const calibrator = reader.byte() === 0 ? undefined : readCalibrator(reader, label);
+  const flags = reader.byte();
+  const delta = (flags & 2) === 0 ? counted : { ...counted, forgotten: reader.varint() };
+  const calibrator = (flags & 1) === 0 ? undefined : readCalibrator(reader, label);
   return { delta, calibrator };
 }
 

@@ -186,6 +186,7 @@ export class Evaluation {
       return;
     }
     this.#scorer.score(truth, answer, baseline);
+    this.#learner.scored(answer.classes[answer.best] === truth);
     const { onScored } = this.#options;
     if (onScored === undefined) return;
     const began = this.#now();
@@ -194,8 +195,8 @@ export class Evaluation {
   }
 
   #learn(truth: string, learn: Learn, row: number, weight: number): void {
-    if (weight === 0) return;
     learn(truth, row, weight);
+    if (weight === 0) return;
     this.#scorer.learn(truth);
     this.#learned += 1;
   }

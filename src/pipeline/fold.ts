@@ -552,6 +552,7 @@ export class PartitionFold {
         return this.#added;
       },
       unlearn: (kept, label, addition) => model.unlearn(this.#features.load(kept), label, addition),
+      forget: (kept, label, addition) => model.forget(this.#features.load(kept), label, addition),
       metrics: () => {
         const carry = this.#carries.of(index);
         if (carry === undefined) return;
@@ -560,7 +561,8 @@ export class PartitionFold {
           this.#records.metrics(origin, running, carry, this.#comparisonOf(running, carry), false),
         );
       },
-      drift: (alarm) => this.#emit((origin) => this.#records.drift(origin, running, alarm)),
+      drift: (alarm, reaction) =>
+        this.#emit((origin) => this.#records.drift(origin, running, alarm, reaction)),
       compare: (...scored) => {
         if (this.#carries.size > 1)
           this.#rivalry.scored(running.name, this.#carries.of(index), ...scored);

@@ -169,6 +169,7 @@ export class PartitionCarries {
     if (index !== undefined) return this.#running[index];
     const known = this.#dormant.get(name);
     const followed = this.#state.followed(name);
+    if (known !== undefined && followed !== undefined) known.know(followed.model);
     if (known !== undefined || followed === undefined) return known;
     const carry = new ModelCarry(this.#options, followed.model);
     this.#dormant.set(name, carry);

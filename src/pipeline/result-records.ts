@@ -10,7 +10,7 @@ import type { Explanation } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
 import type { Commit, LogRecord } from '../ports/event-log.ts';
 import type { Comparison, Role } from '../../topics/index.ts';
-import type { ModelCarry, Outcome } from './carry.ts';
+import type { DriftReaction, ModelCarry, Outcome } from './carry.ts';
 import { headerText } from './source-record.ts';
 
 export type Output = Commit['records'][number];
@@ -265,11 +265,17 @@ export class ResultRecords {
     return this.#record('metrics', origin, model.name, model.name);
   }
 
-  drift(origin: Origin, model: ModelName, alarm: DriftAlarm): Output {
+  drift(
+    origin: Origin,
+    model: ModelName,
+    alarm: DriftAlarm,
+    reaction: DriftReaction | undefined,
+  ): Output {
     const { detector, signal, evidence } = alarm;
     this.#json.raw(FIELD.drift);
     this.#name(model.name);
     this.#fields({ partition: this.#partition, detector, signal, evidence });
+    if (reaction !== undefined) this.#fields({ reaction });
     this.#source(origin);
     // Event ids must differ: several alarms may come at one record.
     const suffix = detector === 'adwin' ? '' : `/${signal}`;

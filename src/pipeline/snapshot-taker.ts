@@ -213,7 +213,10 @@ export class SnapshotTaker {
     if (follower.promotions.next < (partitions[0]?.model ?? 0)) return undefined;
     const { promotion } = state;
     const told = promotion.at < 0 ? {} : { promotion };
-    const models = capture.models.map(({ name, kind, extractor }) => ({ name, kind, extractor }));
+    const models = capture.models.map(({ name, kind, extractor, sums: { forgotten } }) => {
+      const model = { name, kind, extractor };
+      return forgotten === 0 ? model : { ...model, forgotten };
+    });
     return {
       header: { kind: 'sums', pipeline, ...told, models, partitions },
       pieces: encodeSums(capture, CHUNK_BYTES),

@@ -202,10 +202,11 @@ export class PipelineState {
         ({ name, kind, extractor }) => [name, this.#modelFor(name, kind, extractor)] as const,
       ),
     );
+    const forgotten = new Map(header.models.map((model) => [model.name, model.forgotten]));
     for (const { name, delta, calibrators } of decodeSums(content, this.extractors)) {
       const model = models.get(name);
       if (model === undefined) continue;
-      model.apply(delta);
+      model.apply({ ...delta, forgotten: forgotten.get(name) });
       for (const [partition, state] of calibrators) this.setCalibrator(name, partition, state);
     }
     if (header.promotion !== undefined) this.promotion = header.promotion;

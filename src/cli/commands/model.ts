@@ -194,13 +194,14 @@ const exportModel = command({
   examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
   run: (context, [path = '']) =>
     withChosen(context, async (running, { state }) => {
-      const { model } = running;
-      const text = encodeSnapshot(state.exported(running));
+      const exported = state.exported(running);
+      const text = encodeSnapshot(exported);
       if (path === '-') return context.out.line(text);
       await writeFile(path, `${text}\n`).catch((cause: unknown) => {
         throw fileProblem(path, 'cannot be written', cause);
       });
-      context.out.note(`${count(model.learned)} documents written to ${path}`);
+      const documents = exported.classes.reduce((sum, of) => sum + of.documents, 0);
+      context.out.note(`${count(documents)} documents written to ${path}`);
     }),
 });
 

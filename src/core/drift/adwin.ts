@@ -98,6 +98,11 @@ export class Adwin implements DriftDetector {
       this.#shrink();
   }
 
+  /** Forgets what it has read, as after a detection. */
+  restart(): void {
+    this.#reset();
+  }
+
   mark(): void {
     this.#marked ??= new Adwin(this.#options);
     this.#marked.#copyFrom(this);

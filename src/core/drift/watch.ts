@@ -179,6 +179,16 @@ export class DriftWatch {
     return this.#read('error', this.#error, mean, alarms);
   }
 
+  /** The model forgot: what depends on it is another's from now on, and begins anew with the warm-up. */
+  restart(): void {
+    for (const detector of [this.#unknown, this.#confidence, this.#error, this.#adwin])
+      detector.restart();
+    for (const share of this.#shares) share.restart();
+    this.#counts.fill(0);
+    const { texts, logLength } = this.#block;
+    this.#block = { ...emptyBlock(), texts, logLength };
+  }
+
   mark(): void {
     for (const detector of this.#detectors()) detector.mark();
     this.#markedShares = this.#shares;

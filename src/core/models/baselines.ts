@@ -51,7 +51,7 @@ abstract class Baseline implements Model {
   }
 
   get learned(): number {
-    return this.counts.learned;
+    return this.counts.learned + this.counts.forgotten;
   }
 
   predict(): Answer {
@@ -76,6 +76,10 @@ abstract class Baseline implements Model {
 
   unlearn(_features: Features, label: string): void {
     this.counts.unlearn(NO_FEATURES, label);
+  }
+
+  forget(_features: Features, label: string): void {
+    this.counts.forget(NO_FEATURES, label);
   }
 
   stage(): void {

@@ -32,6 +32,7 @@ interface Staged {
   cells: Float64Array;
   count: number;
   documents: Float64Array;
+  forgotten: number;
   sights: (FirstSight | undefined)[];
   /** Columns with a change, in the order of their first. */
   columns: number[];
@@ -50,6 +51,8 @@ export class ClassCounts {
   vocabulary = 0;
   /** Sum of `documents`. */
   learned = 0;
+  /** Documents that were learned and left the window. */
+  forgotten = 0;
   /** Grows with every change. */
   version = 0;
   /** Per column [count] number of features with that count, counts from 1; empty unless asked for. */
@@ -128,6 +131,13 @@ export class ClassCounts {
     this.#change(features, this.#columnFor(label), -1);
   }
 
+  /** As {@link unlearn}, of a document that left the window. */
+  forget(features: Features, label: string): void {
+    this.unlearn(features, label);
+    this.forgotten += 1;
+    if (this.#staged !== undefined) this.#staged.forgotten += 1;
+  }
+
   stage(): void {
     this.#staged ??= {
       marks: new Int32Array(this.rows),
@@ -135,6 +145,7 @@ export class ClassCounts {
       cells: new Float64Array(256 * this.stride),
       count: 0,
       documents: new Float64Array(this.documents.length),
+      forgotten: 0,
       sights: [],
       columns: [],
     };
@@ -177,11 +188,14 @@ export class ClassCounts {
         firstSight: isNews ? sight : undefined,
       };
     });
+    const { forgotten } = staged;
+    this.forgotten -= forgotten;
     this.#clearStaged(staged);
     return {
       classes,
       ids: ids.slice(0, rows),
       counts: counts.slice(0, rows * columns.length),
+      ...(forgotten === 0 ? {} : { forgotten }),
     };
   }
 
@@ -192,6 +206,7 @@ export class ClassCounts {
       this.#addDocuments(column, documents);
       return column;
     });
+    this.forgotten += delta.forgotten ?? 0;
     // Plain loops: iterators allocate at each step, and a follower applies thousands of cells a chunk.
     const { ids, counts } = delta;
     let at = 0;
@@ -216,6 +231,7 @@ export class ClassCounts {
       cells: this.cells.slice(),
       stride: this.stride,
       base: 0,
+      forgotten: this.forgotten,
     };
   }
 
@@ -292,6 +308,7 @@ export class ClassCounts {
     staged.cells.fill(0, 0, staged.count * this.stride);
     staged.count = 0;
     staged.documents.fill(0);
+    staged.forgotten = 0;
     if (staged.sights.length > 0) this.#order = undefined;
     staged.sights = [];
     staged.columns = [];

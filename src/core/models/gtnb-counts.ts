@@ -85,9 +85,9 @@ export class GtnbCounts implements ClassColumns {
     this.#addSums(delta, columns, -1);
   }
 
-  /** Documents learned, net of unlearned ones. */
+  /** Documents learned, net of unlearned ones; those that left the window count. */
   get learned(): number {
-    return this.#classes.learned;
+    return this.#classes.learned + this.#classes.forgotten;
   }
 
   /** Columns in the order of the answer: declared classes, then others with a document. A new array when that changes. */
@@ -163,6 +163,13 @@ export class GtnbCounts implements ClassColumns {
     this.#change(features, this.columnFor(label), -amount, -mass);
   }
 
+  /** As {@link unlearn}, of a document that left the window. */
+  forget(features: Features, label: string, { amount, mass }: Addition): void {
+    this.settle();
+    this.#classes.forget(NO_FEATURES, label);
+    this.#change(features, this.columnFor(label), -amount, -mass);
+  }
+
   stage(): void {
     this.#classes.stage();
     this.#journal ??= new Int32Array(4096);
@@ -170,7 +177,7 @@ export class GtnbCounts implements ClassColumns {
 
   takeDelta(): ModelDelta {
     this.settle();
-    const { classes } = this.#classes.takeDelta();
+    const { classes, forgotten } = this.#classes.takeDelta();
     const journal = this.#journal ?? NO_FEATURES.ids;
     const columns = classes.map(({ label }) => this.columnFor(label));
     const sums = this.#sums;
@@ -185,16 +192,17 @@ export class GtnbCounts implements ClassColumns {
       for (at += HEAD; at < last; at++) sums.add(journal[at] ?? 0, column, amount);
     }
     this.#journaled = 0;
-    const delta = sums.toDelta(classes, masses, this.unit);
+    const counted = sums.toDelta(classes, masses, this.unit);
+    const delta = forgotten === undefined ? counted : { ...counted, forgotten };
     this.#held = { delta, columns };
     return delta;
   }
 
   apply(delta: ModelDelta): void {
-    const { classes } = delta;
+    const { classes, forgotten } = delta;
     const isHeld = this.#held?.delta === delta;
     if (!isHeld) this.settle();
-    this.#classes.apply({ classes, ids: NO_FEATURES.ids, counts: NO_FEATURES.values });
+    this.#classes.apply({ classes, ids: NO_FEATURES.ids, counts: NO_FEATURES.values, forgotten });
     this.#held = undefined;
     if (isHeld) return;
     const columns = classes.map(({ label }) => this.columnFor(label));
@@ -216,6 +224,7 @@ export class GtnbCounts implements ClassColumns {
       cells: this.table.counts(),
       stride: this.table.stride,
       base: this.base,
+      forgotten: this.#classes.forgotten,
     };
   }
 

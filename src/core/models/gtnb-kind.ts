@@ -1,5 +1,11 @@
 import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
 import type { GtVersion } from '../text/gt-tokenizer.ts';
+import {
+  FORGETTING_OPTIONS,
+  listForgetting,
+  parseForgetting,
+  type Forgetting,
+} from './forgetting.ts';
 
 /**
  * The kind `gtnb` with its options: `gtnb`, or `gtnb:dfe=on,starter=none,bits=20`. Read by every command, so it loads no tables; what
@@ -20,13 +26,15 @@ export interface GtnbKind {
   readonly ngrams: number;
   /** Hashed ids run from 0 to 2^bits - 1; `exact`: every feature by name, without a bound. */
   readonly bits: number | 'exact';
-  /** All options in one order and spelling; `weights` only where it is on, as models of before it say. */
+  /** Undefined: it keeps everything. */
+  readonly forgetting: Forgetting | undefined;
+  /** All options in one order and spelling; `weights`, `window` and `on-drift` only where they are on, as models of before say it. */
   readonly canonical: string;
 }
 
 const NAME = 'gtnb';
 const OPTION_NAMES = ['dfe', 'weights', 'lexicon', 'starter', 'tokenizer', 'ngrams', 'bits'];
-const OPTIONS = new Map([[NAME, OPTION_NAMES]]);
+const OPTIONS = new Map([[NAME, [...OPTION_NAMES, ...FORGETTING_OPTIONS]]]);
 const DEFAULT_BITS = 22;
 
 /** True for `gtnb` and `gtnb:…`. */
@@ -52,6 +60,17 @@ export function parseGtnbKind(kind: string): GtnbKind {
   const tokenizer = choice('tokenizer', ['1', '2'], '2');
   const ngrams = choice('ngrams', ['1', '2', '3'], '2');
   const bits = parseBits(options.get('bits'));
+  const forgetting = parseForgetting(options, `model '${NAME}'`);
+  const written = [
+    `dfe=${dfe}`,
+    `lexicon=${lexicon}`,
+    `starter=${starter}`,
+    `tokenizer=${tokenizer}`,
+    `ngrams=${ngrams}`,
+    `bits=${bits}`,
+    ...(weights === 'on' ? ['weights=on'] : []),
+    ...listForgetting(forgetting),
+  ];
   return {
     dfe: dfe === 'on',
     weights: weights === 'on',
@@ -60,7 +79,8 @@ export function parseGtnbKind(kind: string): GtnbKind {
     tokenizer: tokenizer === '1' ? 1 : 2,
     ngrams: Number(ngrams),
     bits,
-    canonical: `${NAME}:dfe=${dfe},lexicon=${lexicon},starter=${starter},tokenizer=${tokenizer},ngrams=${ngrams},bits=${bits}${weights === 'on' ? ',weights=on' : ''}`,
+    forgetting,
+    canonical: `${NAME}:${written.join(',')}`,
   };
 }
 

@@ -181,6 +181,11 @@ export class Gtnb implements Model {
     if (added !== undefined) this.#counts.unlearn(features, label, added);
   }
 
+  forget(features: TypedFeatures, label: string, addition: Addition | undefined): void {
+    const added = this.unit === 1 ? ONE : addition;
+    if (added !== undefined) this.#counts.forget(features, label, added);
+  }
+
   /** From now on learn and unlearn are staged for `takeDelta`. */
   stage(): void {
     this.#counts.stage();

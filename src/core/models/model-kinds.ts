@@ -1,4 +1,10 @@
 import { optionInvalid, parseNamedOptions } from '../text/named-options.ts';
+import {
+  FORGETTING_OPTIONS,
+  listForgetting,
+  parseForgetting,
+  type Forgetting,
+} from './forgetting.ts';
 import { isGtnbKind, parseGtnbKind } from './gtnb-kind.ts';
 
 /**
@@ -6,7 +12,7 @@ import { isGtnbKind, parseGtnbKind } from './gtnb-kind.ts';
  * no model: `registry.ts` does.
  */
 
-const RIVER_OPTIONS = ['alpha', 'max-features'];
+const RIVER_OPTIONS = ['alpha', 'max-features', ...FORGETTING_OPTIONS];
 
 const OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
   // Its options are its own: gtnb-kind.ts.
@@ -27,6 +33,8 @@ export interface ModelKind {
   readonly alpha: number;
   /** Bound on the vocabulary, for the extractor; undefined: none, or one of its own. */
   readonly maxFeatures: number | undefined;
+  /** Undefined: it keeps everything. */
+  readonly forgetting: Forgetting | undefined;
   /** Kind with its options in one order and spelling, defaults of the arithmetic included: `multinomial:alpha=1`. */
   readonly canonical: string;
 }
@@ -36,18 +44,20 @@ export interface ModelKind {
  */
 export function parseModelKind(kind: string): ModelKind {
   if (isGtnbKind(kind)) {
-    const { canonical } = parseGtnbKind(kind);
-    return { name: 'gtnb', alpha: 1, maxFeatures: undefined, canonical };
+    const { forgetting, canonical } = parseGtnbKind(kind);
+    return { name: 'gtnb', alpha: 1, maxFeatures: undefined, forgetting, canonical };
   }
   const { name, options } = parseNamedOptions(kind, 'model', OPTIONS);
   const alpha = parseAlpha(options.get('alpha') ?? '1', name);
   const maxFeatures = parseMaxFeatures(options.get('max-features'), name);
+  const forgetting = parseForgetting(options, `model '${name}'`);
   const parts = [
     ...(OPTIONS.get(name)?.includes('alpha') ? [`alpha=${alpha}`] : []),
     ...(maxFeatures === undefined ? [] : [`max-features=${maxFeatures}`]),
+    ...listForgetting(forgetting),
   ];
   const canonical = parts.length === 0 ? name : `${name}:${parts.join(',')}`;
-  return { name, alpha, maxFeatures, canonical };
+  return { name, alpha, maxFeatures, forgetting, canonical };
 }
 
 function parseAlpha(value: string, name: string): number {

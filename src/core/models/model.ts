@@ -53,6 +53,8 @@ export interface ModelDelta {
   readonly masses?: Float64Array | undefined;
   /** By row: change of the number of documents with the feature. Undefined: the sum of its counts. */
   readonly frequencies?: Float64Array | undefined;
+  /** Documents that left the window; undefined: none. */
+  readonly forgotten?: number | undefined;
 }
 
 /** Nothing was learned. */
@@ -123,6 +125,9 @@ export interface Model {
   /** Takes one document out again, exactly: learn then unlearn leaves the counts as they were. */
   unlearn(features: Features, label: string, addition?: Addition): void;
 
+  /** As {@link unlearn}, of a document that left the window of the kind: it goes on counting as learned. */
+  forget(features: Features, label: string, addition?: Addition): void;
+
   /** From now on learn and unlearn are staged for `takeDelta`. A model outside a pipeline stages nothing. */
   stage(): void;
   /** Takes what was staged out of the sums: the model is again what it was before. An empty delta has no classes. */
@@ -175,6 +180,8 @@ export interface ModelSums {
   readonly base: 0 | 1;
   /** By class, in units: weight of its documents. Undefined: each counts 1. */
   readonly masses?: readonly number[] | undefined;
+  /** Documents that left the window. */
+  readonly forgotten: number;
 }
 
 /** A model as data. Reading one executes nothing. */

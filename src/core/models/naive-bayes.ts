@@ -74,7 +74,7 @@ export abstract class NaiveBayes implements Model {
   }
 
   get learned(): number {
-    return this.counts.learned;
+    return this.counts.learned + this.counts.forgotten;
   }
 
   get vocabulary(): number {
@@ -114,6 +114,10 @@ export abstract class NaiveBayes implements Model {
 
   unlearn(features: Features, label: string): void {
     this.counts.unlearn(features, label);
+  }
+
+  forget(features: Features, label: string): void {
+    this.counts.forget(features, label);
   }
 
   stage(): void {

@@ -528,6 +528,21 @@ describe('evaluate', () => {
     }
   });
 
+  test.each([
+    ['gtnb:window=5', 'an integer from 100 to 1000000'],
+    ['complement:on-drift=forget', 'window=20000,on-drift=forget'],
+    ['majority:window=500', "model 'majority' takes no options"],
+  ])('%s is misuse, and what would be right is said', async (kind, hint) => {
+    for (const given of [
+      ['evaluate', yelp, '--label', 'sentiment', '--model', kind],
+      ['subscribe', '--until-end', '--challenger', `fresh=${kind}`],
+    ]) {
+      const { code, stderr } = await cli.run(given);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(hint)]);
+      expect(stderr).toContain('CONFIG_INVALID');
+    }
+  });
+
   test('a column that was named must exist', async () => {
     const { code, stderr } = await cli.run(['evaluate', yelp, '--label', 'stars']);
     expect([code, stderr]).toEqual([

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { palette } from '../../../src/cli/display.ts';
+import { recordLine } from '../../../src/cli/record-line.ts';
 import { at, recordJson, valueOf } from '../../../src/cli/record-json.ts';
 import type { LogRecord } from '../../../src/ports/event-log.ts';
 
@@ -50,4 +52,15 @@ describe('at', () => {
   ])('%s', (path, found) => {
     expect(at(value, path)).toEqual(found);
   });
+});
+
+test('a drift is a line that says what changed, and what the model did about it', () => {
+  const evidence = { before: 0.2, after: 0.5, records: 64 };
+  const drift = { type: 'drift', model: 'fresh', signal: 'error', evidence };
+  const line = (value: object): string =>
+    recordLine(recordJson(record({ value: bytes(JSON.stringify(value)) })), 200, palette(false));
+  expect(line(drift)).toContain('drift: wrong answers 0.2 → 0.5 over 64 records fresh');
+  expect(line({ ...drift, reaction: { action: 'forget', forgotten: 1472 } })).toContain(
+    'over 64 records · 1,472 documents forgotten fresh',
+  );
 });

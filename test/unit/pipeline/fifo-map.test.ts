@@ -78,6 +78,64 @@ describe('FifoMap', () => {
     );
   });
 
+  test('a released entry keeps its place until it is the oldest, and nobody can ask for it', () => {
+    const released = fc.array(
+      fc.record({
+        do: fc.constantFrom('set', 'set', 'release', 'releaseTwo', 'delete', 'evict'),
+        id: fc.constantFrom('a', 'b', 'c', 'd'),
+      }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(released, released, (before, staged) => {
+        const map = new FifoMap<number>();
+        let list: { id: string; value: number }[] = [];
+        const run = (all: typeof before): void => {
+          for (const [value, step] of all.entries()) {
+            const held = list.find(({ id }) => id === step.id);
+            if (step.do === 'set') {
+              map.set(step.id, value);
+              list = [...list.filter((each) => each !== held), { id: step.id, value }];
+            } else if (step.do === 'release') {
+              map.release(step.id);
+              list = list.map((each) => (each === held ? { ...each, id: '' } : each));
+            } else if (step.do === 'releaseTwo') {
+              expect(map.releaseOldest(2)).toEqual(list.slice(0, 2));
+              list = list.map((each, at) => (at < 2 ? { ...each, id: '' } : each));
+            } else if (step.do === 'delete') {
+              map.delete(step.id);
+              list = list.filter((each) => each !== held);
+            } else if (step.do === 'evict') {
+              expect(map.evict()).toEqual(
+                list[0] === undefined ? undefined : expect.objectContaining(list[0]),
+              );
+              list = list.slice(1);
+            }
+          }
+        };
+        const same = () => {
+          expect([...map.entries()]).toEqual(list.map(({ id, value }) => [id, value]));
+          expect(map.size).toBe(list.length);
+          for (const id of ['a', 'b', 'c', 'd'])
+            expect(map.get(id)).toBe(list.find((each) => each.id === id)?.value);
+          expect(map.get('')).toBeUndefined();
+        };
+        run(before);
+        same();
+        map.mark();
+        const kept = list;
+        run(staged);
+        same();
+        map.rollback();
+        list = kept;
+        same();
+        // It goes on from there.
+        run(staged);
+        same();
+      }),
+    );
+  });
+
   test('entries that left long ago take no room', () => {
     const map = new FifoMap<number>();
     map.set('stays', 0);

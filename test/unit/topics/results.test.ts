@@ -132,15 +132,21 @@ const CASES: readonly Case[] = [
   {
     name: 'drift',
     schema: DriftResult,
-    valid: { ...EXAMPLES.Drift[0].payload, level: 'drift' },
+    valid: {
+      ...EXAMPLES.Drift[0].payload,
+      level: 'drift',
+      reaction: { action: 'forget', forgotten: 7 },
+    },
     required: ['type', 'model', 'partition', 'detector', 'signal', 'source'],
-    optional: ['level', 'evidence'],
+    optional: ['level', 'evidence', 'reaction'],
     bounds: [
       ...SOURCE_BOUNDS,
       ['detector', 'gut feeling'],
       ['signal', 'mood'],
       ['level', 'panic'],
       ['evidence.width', '64'],
+      ['reaction.action', 'panic'],
+      ['reaction.forgotten', -1],
     ],
   },
   {

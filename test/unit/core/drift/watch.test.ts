@@ -10,7 +10,8 @@ import {
 /** Small blocks and a low bar: alarms, resets and new classes lie between a mark and its rollback. */
 const eager: DriftWatchOptions = { block: 2, warmUp: 3, window: 8, threshold: 1.2, delta: 0.5 };
 
-type Event = { readonly text: TextSignals } | { readonly error: 0 | 1 };
+type Event =
+  { readonly text: TextSignals } | { readonly error: 0 | 1 } | { readonly restart: true };
 const text = fc
   .record({
     features: fc.integer({ min: 0, max: 40 }),
@@ -29,12 +30,17 @@ const text = fc
     },
   }));
 const error = fc.constantFrom<Event>({ error: 0 }, { error: 1 });
-const events = fc.array<Event>(fc.oneof({ weight: 3, arbitrary: text }, error), {
-  minLength: 20,
-  maxLength: 120,
-});
+const restart = fc.constant<Event>({ restart: true });
+const events = fc.array<Event>(
+  fc.oneof({ weight: 30, arbitrary: text }, { weight: 10, arbitrary: error }, restart),
+  { minLength: 20, maxLength: 120 },
+);
 const feed = (watch: DriftWatch, given: readonly Event[]): DriftAlarm[] =>
-  given.flatMap((event) => ('text' in event ? watch.text(event.text) : watch.scored(event.error)));
+  given.flatMap((event) => {
+    if ('restart' in event) watch.restart();
+    else return 'text' in event ? watch.text(event.text) : watch.scored(event.error);
+    return [];
+  });
 const json = (watch: DriftWatch): string => JSON.stringify(watch.snapshot());
 
 /** Numbers in [0, 1) that look random. */
@@ -175,6 +181,26 @@ describe('drift watch', () => {
     expect(adwin?.evidence['before']).toBeCloseTo(0.2, 1);
     expect(adwin?.evidence['after']).toBeGreaterThan(0.3);
     expect(kinds(alarmsOf(() => ({ error: 0 })))).toEqual(['error ranks']);
+  });
+
+  test('begins anew with a model that forgot, but for the length of the texts', () => {
+    const random = noise();
+    const watch = new DriftWatch();
+    const many = (count: number, change?: Change) =>
+      Array.from({ length: count }, () => usual(random, change)).flat();
+    feed(watch, many(2000));
+    watch.restart();
+    // Everything that the model has a hand in is another model's.
+    const changed = { unknown: 20, best: 0, confidence: 0.55, error: 1 } as const;
+    expect(feed(watch, many(500, changed))).toEqual([]);
+    expect(feed(watch, many(300, { ...changed, features: 90 })).map((of) => of.signal)).toEqual([
+      'length',
+    ]);
+    // And it is watched again.
+    feed(watch, many(3000));
+    const signals = feed(watch, many(500, changed)).map((of) => of.signal);
+    for (const signal of ['error', 'classes', 'unknown', 'confidence'])
+      expect(signals).toContain(signal);
   });
 
   test('fewer unknown words are no alarm: a model that learns knows more and more', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createGtnb } from '../../../../src/core/models/gtnb-create.ts';
+import { parseModelKind } from '../../../../src/core/models/model-kinds.ts';
 import { isGtnbKind, parseGtnbKind, shortKind } from '../../../../src/core/models/gtnb-kind.ts';
 
 const POLARITY = ['negative', 'positive'];
@@ -14,6 +15,7 @@ describe('the kind gtnb', () => {
       tokenizer: 2,
       ngrams: 2,
       bits: 22,
+      forgetting: undefined,
       canonical: 'gtnb:dfe=off,lexicon=auto,starter=words,tokenizer=2,ngrams=2,bits=22',
     });
     expect(parseGtnbKind('gtnb:bits=exact,dfe=on').canonical).toBe(
@@ -45,6 +47,12 @@ describe('the kind gtnb', () => {
     ['gtnb:bits=27', 'an integer from 10 to 26'],
     ['gtnb:bits=', 'an integer from 10 to 26'],
     ['gtnb:bits=20.5', 'an integer from 10 to 26'],
+    ['gtnb:window=99', 'an integer from 100 to 1000000'],
+    ['gtnb:window=1000001', "got '1000001'"],
+    ['gtnb:window=2e4', "Option 'window' of model 'gtnb' must be an integer"],
+    ['gtnb:window=', 'labelled documents of a partition'],
+    ['gtnb:window=500,on-drift=reset', 'one of none, forget'],
+    ['gtnb:on-drift=forget', 'window=20000,on-drift=forget'],
   ])('%p is refused with what there is', (kind, hint) => {
     expect(() => parseGtnbKind(kind)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(hint) }),
@@ -85,6 +93,20 @@ describe('a new gtnb model', () => {
     const text = 'Good food, but I did not like the service :( #never again!! 好吃';
     expect(share('gtnb:bits=exact', POLARITY, text)).toBeCloseTo(share('gtnb', POLARITY, text), 12);
   });
+});
+
+test('a window is a part of the kind, and of nothing else', () => {
+  const { canonical, forgetting } = parseGtnbKind('gtnb:on-drift=forget,window=500');
+  expect(forgetting).toEqual({ window: 500, onDrift: 'forget' });
+  expect(canonical).toBe(`${parseGtnbKind('gtnb').canonical},window=500,on-drift=forget`);
+  expect(shortKind(canonical)).toBe('gtnb:window=500,on-drift=forget');
+  expect(shortKind(parseGtnbKind('gtnb:window=500,on-drift=none').canonical)).toBe(
+    'gtnb:window=500',
+  );
+  expect(parseGtnbKind('gtnb:on-drift=none').canonical).toBe(parseGtnbKind('gtnb').canonical);
+  expect(parseModelKind('multinomial:window=100,max-features=9').canonical).toBe(
+    'multinomial:alpha=1,max-features=9,window=100',
+  );
 });
 
 test('a kind is shown with the options that are not the default, and can be given so', () => {

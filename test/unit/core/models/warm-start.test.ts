@@ -16,6 +16,7 @@ function sums(rows: readonly (readonly number[])[], labels: readonly string[] = 
     cells: Uint32Array.from(rows.flat()),
     stride: labels.length,
     base: 0,
+    forgotten: 0,
   };
 }
 
