@@ -1,16 +1,22 @@
 /**
- * Forgetting that could merge: forward decay on record time, beside decay per record and none.
+ * Forgetting that merges: a window of labelled documents, with and without the reaction to drift; beside it forward decay on record
+ * time, decay per record, and none.
  *
- *   node --import tsx bench/forgetting.ts
+ *   node --import tsx bench/forgetting.ts [streams] [memory]        both without a name
  *
- * A document of time t adds g(t) = 2^((t - landmark) / half-life) to the counts, which are read divided by g(now). With one landmark
- * for all, sums of partitions are those of one learner; in whole sixteenths they are exact too. The model is GT-NB to the
+ * `streams`: the seven sets in file order, and planted changes. Windows are those of the product, by its own evaluation; `on-drift`
+ * keeps everything until a rise of the errors. `memory`: what a document in the window takes, in the process and in a snapshot.
+ *
+ * Of decay, a document of time t adds g(t) = 2^((t - landmark) / half-life) to the counts, which are read divided by g(now). With one landmark
+ * for all, sums of partitions are those of one learner; in whole sixteenths they are exact too. That model is GT-NB to the
  * specification with such counts, made for this study. Data sets are read from `VALENCE_DATA` (default ../shared/data).
  *
  * @see Cormode, Shkapenyuk, Srivastava, Xu (2009), Forward decay: a practical time decay model for streaming systems
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Calibrator } from '../src/core/models/calibrator.ts';
 import { HashedAnalysis } from '../src/core/models/gtnb-analysis.ts';
 import {
@@ -21,13 +27,19 @@ import {
   PRIOR,
 } from '../src/core/models/gtnb-groups.ts';
 import { TYPES, type TypedFeatures } from '../src/core/text/gt-features.ts';
+import { encodeCarry } from '../src/pipeline/carry-snapshot.ts';
+import { ClassRules } from '../src/pipeline/classes.ts';
+import { Evaluation } from '../src/pipeline/evaluate.ts';
+import { FOLD_DEFAULTS, PartitionFold } from '../src/pipeline/fold.ts';
+import { PipelineState } from '../src/pipeline/state.ts';
+import { topicNames } from '../topics/index.ts';
 import { DATA } from './data.ts';
 import { printHeading, printTable, rounded } from './table.ts';
 
 interface Row {
   readonly text: string;
   readonly label: string;
-  /** Days. */
+  /** Days; NaN: the set has no times. */
   readonly day: number;
 }
 
@@ -38,7 +50,7 @@ interface Figures {
   readonly accuracy: number;
   readonly logLoss: number;
   /** Largest weight that a document got. */
-  readonly largest: number;
+  readonly largest?: number;
 }
 
 const BITS = 20;
@@ -159,10 +171,23 @@ class WeightedGtnb {
   }
 }
 
-function run(rows: readonly Row[], weightOf: Weight): Figures {
-  const classes = ['negative', 'neutral', 'positive'].filter((label) =>
+function classesOf(rows: readonly Row[]): readonly string[] {
+  return ['negative', 'neutral', 'positive'].filter((label) =>
     rows.some((row) => row.label === label),
   );
+}
+
+/** The product, with options of its kind. */
+function evaluate(rows: readonly Row[], options: string): Figures {
+  const kind = `gtnb:bits=${BITS},starter=none${options}`;
+  const evaluation = new Evaluation({ kind, classes: { declared: classesOf(rows) } });
+  evaluation.add(rows);
+  const { accuracy, logLoss } = evaluation.finish().metrics;
+  return { accuracy, logLoss };
+}
+
+function decayed(rows: readonly Row[], weightOf: Weight): Figures {
+  const classes = classesOf(rows);
   const model = new WeightedGtnb(classes);
   const first = rows[0]?.day ?? 0;
   let [hits, loss, largest] = [0, 0, 0];
@@ -198,53 +223,172 @@ function rowsOf(file: string): readonly Row[] {
   });
 }
 
-const tweets = rowsOf('sentiment140-57163');
-/** Before the shift, and from the middle on every label is its opposite. */
-const opposite = tweets
-  .slice(0, 45_389)
-  .map((row, at): Row =>
-    at < 22_700 ? row : { ...row, label: row.label === 'positive' ? 'negative' : 'positive' },
+const swapped = (row: Row): Row => ({
+  ...row,
+  label: row.label === 'positive' ? 'negative' : 'positive',
+});
+
+interface Stream {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  /** Days, for decay; [] without times. */
+  readonly halfLives: readonly number[];
+}
+
+function streams(): readonly Stream[] {
+  const tweets = rowsOf('sentiment140-57163');
+  const before = tweets.slice(0, 45_389);
+  const movie = rowsOf('movie-reviews-10662');
+  const [days, none] = [[3, 7, 14, 30, 90], []];
+  return [
+    { name: 'yelp', rows: rowsOf('yelp-750'), halfLives: none },
+    { name: 'uci', rows: rowsOf('uci-sentences-3000'), halfLives: none },
+    { name: 'movie', rows: movie, halfLives: none },
+    { name: 'zh', rows: rowsOf('zh-waimai'), halfLives: none },
+    { name: 'amazon', rows: rowsOf('amazon-reviews-7999'), halfLives: [90, 365, 1500] },
+    { name: 'airline', rows: rowsOf('airline-tweets-14640'), halfLives: [0.5, 1, 2, 4, 8] },
+    { name: 'sentiment140', rows: tweets, halfLives: days },
+    { name: 'tweets: sentiment140, before its shift', rows: before, halfLives: days },
+    {
+      name: 'tweets, labels swapped from the middle on',
+      rows: before.map((row, at) => (at < 22_700 ? row : swapped(row))),
+      halfLives: days,
+    },
+    {
+      name: 'tweets, swapped and back at each third',
+      rows: before.map((row, at) => (Math.floor(at / 15_130) === 1 ? swapped(row) : row)),
+      halfLives: days,
+    },
+    {
+      name: 'movie reviews after 20,000 tweets',
+      rows: [...before.slice(0, 20_000), ...movie],
+      halfLives: none,
+    },
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+function showStreams(): void {
+  const table = streams().flatMap(({ name, rows, halfLives }) => {
+    const plain = decayed(rows, () => 1);
+    const decays: [string, Weight][] = [
+      ['decay 0.9999 a record', (_, learned) => 0.9999 ** -learned],
+      ...halfLives.map((days): [string, Weight] => [
+        `decay, half-life ${days} days`,
+        forward(days),
+      ]),
+    ];
+    const windows = [1000, 2000, 5000, 10_000, 20_000].filter((window) => window < rows.length);
+    const kinds = [...windows.map(String), '1000000,on-drift=forget'];
+    const kept = evaluate(rows, '');
+    const results = [
+      { way: 'none, as studied', of: plain, ...plain },
+      ...decays.map(([way, weight]) => ({ way, of: plain, ...decayed(rows, weight) })),
+      { way: 'none', of: kept, ...kept },
+      ...kinds.map((options) => {
+        const way = `window=${options}`;
+        return { way, of: kept, ...evaluate(rows, `,${way}`) };
+      }),
+    ];
+    return results.map(({ way, of, accuracy, logLoss, largest }) => [
+      name,
+      way,
+      (100 * accuracy).toFixed(2),
+      (100 * (accuracy - of.accuracy)).toFixed(2),
+      logLoss.toFixed(4),
+      (logLoss - of.logLoss).toFixed(4),
+      largest === undefined ? '' : rounded(largest),
+    ]);
+  });
+  printTable(
+    [
+      'stream',
+      'forgetting',
+      '>accuracy',
+      '>difference',
+      '>log loss',
+      '>difference',
+      '>largest weight',
+    ],
+    table,
   );
-const STREAMS = [
-  { name: 'sentiment140', rows: tweets, halfLives: [3, 7, 14, 30, 90] },
-  {
-    name: 'sentiment140, before the shift',
-    rows: tweets.slice(0, 45_389),
-    halfLives: [3, 7, 14, 30, 90],
-  },
-  { name: 'the same, labels swapped', rows: opposite, halfLives: [3, 7, 14, 30, 90] },
-  { name: 'airline', rows: rowsOf('airline-tweets-14640'), halfLives: [0.5, 1, 2, 4, 8] },
-  { name: 'amazon', rows: rowsOf('amazon-reviews-7999'), halfLives: [90, 365, 1500] },
-];
+}
+
+/** A fold whose window has room for all rows, and one whose window has room for a few of them. */
+function showMemory(): void {
+  const table = ['sentiment140-57163', 'amazon-reviews-7999'].flatMap((file) => {
+    const rows = rowsOf(file).slice(0, 20_000);
+    if (rows.length === 0) return [];
+    const few = heldBy(rows, 100);
+    const all = heldBy(rows, rows.length);
+    const documents = rows.length - 100;
+    return [
+      [
+        file,
+        rounded(documents),
+        rounded(all.features / documents),
+        rounded((all.heap - few.heap) / documents),
+        rounded((all.snapshot - few.snapshot) / documents),
+      ],
+    ];
+  });
+  printTable(
+    ['rows', '>documents', '>features each', '>bytes each', '>bytes each in a snapshot'],
+    table,
+  );
+}
+
+/** Bytes of a partition that has learned the rows. */
+function heldBy(
+  rows: readonly Row[],
+  window: number,
+): { readonly heap: number; readonly snapshot: number; readonly features: number } {
+  const declared = classesOf(rows);
+  const kind = `gtnb:bits=${BITS},window=${window}`;
+  const models = [{ name: 'champion', kind, role: 'champion' } as const];
+  const state = new PipelineState({
+    pipeline: 'bench',
+    models,
+    declared,
+    analyzer: 'river',
+    partitions: 1,
+  });
+  const topics = topicNames('bench');
+  const fold = new PartitionFold(state, 0, {
+    ...FOLD_DEFAULTS,
+    topics,
+    classes: new ClassRules({ declared }),
+    // Ids of texts that are out of reach are kept too: here one.
+    pendingMax: 1,
+  });
+  let features = 0;
+  for (let from = 0; from < rows.length; from += 500) {
+    const records = rows.slice(from, from + 500).map(({ text, label }, at) => {
+      const value = Buffer.from(JSON.stringify({ id: `record-${from + at}`, text, label }));
+      const offset = from + at;
+      return {
+        topic: topics.source,
+        partition: 0,
+        offset,
+        timestamp: offset,
+        key: null,
+        value,
+        headers: [],
+      };
+    });
+    fold.commit(fold.stage(records, from, 1));
+  }
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+  const heap = process.memoryUsage().heapUsed;
+  const capture = fold.capture();
+  for (const [, { features: kept }] of capture.carries[0]?.carry.labelled ?? [])
+    features += kept.ids.length;
+  let snapshot = 0;
+  for (const piece of encodeCarry(capture, state.extractors, 900_000)) snapshot += piece.length;
+  return { heap, snapshot, features };
+}
 
 printHeading();
-const table = STREAMS.filter(({ rows }) => rows.length > 0).flatMap(({ name, rows, halfLives }) => {
-  const ways: [string, Weight][] = [
-    ['none', () => 1],
-    ['0.9999 a record', (_, learned) => 0.9999 ** -learned],
-    ...halfLives.map((days): [string, Weight] => [`half-life ${days} days`, forward(days)]),
-  ];
-  const results = ways.map(([way, weight]) => ({ way, ...run(rows, weight) }));
-  const plain = results[0];
-  return results.map(({ way, accuracy, logLoss, largest }) => [
-    name,
-    way,
-    (100 * accuracy).toFixed(2),
-    (100 * (accuracy - (plain?.accuracy ?? 0))).toFixed(2),
-    logLoss.toFixed(4),
-    (logLoss - (plain?.logLoss ?? 0)).toFixed(4),
-    rounded(largest),
-  ]);
-});
-printTable(
-  [
-    'stream',
-    'forgetting',
-    '>accuracy',
-    '>difference',
-    '>log loss',
-    '>difference',
-    '>largest weight',
-  ],
-  table,
-);
+const parts = process.argv.slice(2);
+if (parts.length === 0 || parts.includes('streams')) showStreams();
+if (parts.length === 0 || parts.includes('memory')) showMemory();
