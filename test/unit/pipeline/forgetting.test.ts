@@ -51,7 +51,7 @@ interface Value {
   readonly id: string;
   readonly text?: string;
   readonly label?: string | null;
-  readonly weight?: number;
+  readonly labelWeight?: number;
 }
 
 /** Texts under old and new ids, with and without labels, labels late, corrected and withdrawn. */
@@ -62,7 +62,7 @@ function someValues(seed: number, count: number): Value[] {
     const id = dice(4) === 0 ? pick(['a', 'b', 'c']) : `r-${i}`;
     const text = Array.from({ length: dice(6) }, () => pick(WORDS)).join(' ');
     const kind = dice(10);
-    const weight = dice(5) === 0 ? { weight: pick([0, 0.25, 2]) } : {};
+    const weight = dice(5) === 0 ? { labelWeight: pick([0, 0.25, 2]) } : {};
     if (kind < 6) return { id, text, label: pick(LABELS), ...weight };
     if (kind < 7) return { id, text };
     const earlier = dice(4) === 0 ? id : `r-${Math.max(0, i - dice(160))}`;
@@ -83,7 +83,7 @@ function lastLabels(values: readonly Value[], isWeighted: boolean): readonly Tau
   const texts = new Map<string, { at: number; text: string }>();
   const early = new Map<string, { label: string; weight: number }>();
   const gone = new Set<string>();
-  for (const [at, { id, text, label = null, weight: given = 1 }] of values.entries()) {
+  for (const [at, { id, text, label = null, labelWeight: given = 1 }] of values.entries()) {
     const weight = isWeighted || given === 0 ? given : 1;
     if (text !== undefined) {
       texts.set(id, { at, text });
@@ -479,7 +479,7 @@ describe('a model that forgets at a drift', () => {
     const evaluation = new Evaluation({ kind, classes: { declared: DECLARED } });
     evaluation.add(weighed);
     const driver = driverOf(kind);
-    driver.pipe(...weighed);
+    driver.pipe(...weighed.map(({ weight, ...row }) => ({ ...row, labelWeight: weight })));
     const figures = driver.fold.figures().get('champion');
     expect(figures?.cumulative).toEqual(evaluation.finish().metrics);
   });
