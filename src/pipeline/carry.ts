@@ -323,8 +323,9 @@ export class ModelCarry {
     const label = event.label ?? early?.label;
     if (label !== undefined) {
       const weight = event.label === undefined ? (early?.weight ?? WHOLE) : event.weight;
-      this.#score(event.offset, label, answer, baseline, sink);
+      const isScored = this.#score(event.offset, label, answer, baseline, sink);
       this.#learn(id, event.offset, features, label, weight, sink);
+      if (isScored) this.#reportIfDue(sink);
       return;
     }
     this.#displace(id);
@@ -365,8 +366,9 @@ export class ModelCarry {
         ? { delayMs: event.tsMs - text.tsMs }
         : {}),
     };
-    this.#score(text.offset, label, answer, text.baseline, sink);
+    const isScored = this.#score(text.offset, label, answer, text.baseline, sink);
     this.#learn(event.id, text.offset, text.features, label, event.weight, sink);
+    if (isScored) this.#reportIfDue(sink);
     return prediction === undefined
       ? { status: 'learned', prediction: null, ...delay }
       : { status: 'scored', prediction, correct: prediction === label, ...delay };
@@ -412,19 +414,21 @@ export class ModelCarry {
     answer: ScoredAnswer,
     baseline: BaselineAnswer,
     sink: CarrySink,
-  ): void {
+  ): boolean {
     if (answer.best < 0) {
       this.scorer.scoreBaselines(label, baseline);
-      return;
+      return false;
     }
     this.scorer.score(label, answer, baseline);
     for (const alarm of this.#watch.scored(answer.classes[answer.best] === label ? 0 : 1))
       sink.drift(alarm, this.#react(alarm, sink));
     sink.compare(offset, label, answer);
-    if (this.scorer.scored % this.options.metricsEvery === 0) this.#report(sink);
+    return true;
   }
 
-  #report(sink: CarrySink): void {
+  /** Behind the learning of what was scored: the figures are those of all documents so far. */
+  #reportIfDue(sink: CarrySink): void {
+    if (this.scorer.scored % this.options.metricsEvery !== 0) return;
     sink.metrics();
     if (this.#thresholds.length === 0) return;
     const metrics = this.metrics();
@@ -468,7 +472,8 @@ export class ModelCarry {
       this.scorer.learn(label);
       this.#counters.learned += 1;
     }
-    if (this.#labelled.get(id)?.offset !== offset) this.#displace(id);
+    if (this.#forgetting !== undefined && this.#labelled.get(id)?.offset !== offset)
+      this.#labelled.release(id);
     this.#labelled.set(id, { offset, features, label, weight, addition });
     this.#keepLabelled(this.#forgetting?.window ?? this.options.correctable, sink);
   }

@@ -76,7 +76,7 @@ export function restoreModel(
 /**
  * SHA-256 (hex) of a model's sums: kind, extractor, classes with documents by name, features by term with their counts. Equal
  * input gives an equal hash, whatever the order, the partitions and the processes; except with `dfe=on`, where what a document
- * adds depends on what its partition had seen.
+ * adds depends on what its partition had seen, and with `on-drift=forget`, where the answers decide what is forgotten.
  */
 export function modelHash(model: Model): string {
   const { kind, extractor, classes, features, masses, frequencies } = model.snapshot();

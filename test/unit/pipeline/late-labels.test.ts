@@ -213,8 +213,8 @@ describe('metrics, drift and alerts', () => {
     const results = driver.pipe(...Array.from({ length: 6 }, (_, i) => soup(i, 'positive')));
     // The first record is not scored: the model knew no class.
     expect(results.filter(({ type }) => type === 'metrics')).toMatchObject([
-      { scored: 2, learned: 2, source: { offset: 2 } },
-      { scored: 4, learned: 4, source: { offset: 4 } },
+      { scored: 2, learned: 3, source: { offset: 2 } },
+      { scored: 4, learned: 5, source: { offset: 4 } },
     ]);
     const idle = driver.fold.idle().map(({ value }) => JSON.parse(textOf(value)) as unknown);
     expect(idle).toMatchObject([{ type: 'metrics', scored: 5, idle: true, source: { offset: 5 } }]);
