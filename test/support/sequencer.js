@@ -37,11 +37,12 @@ for (const suite of LONG)
 export default class LongestFirst extends Sequencer {
   /** @override */
   async sort(tests) {
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is not an array's
     const others = await super.sort(tests);
     const rank = ({ path }) => {
       const at = LONG.indexOf(relative(TESTS, path).replaceAll('\\', '/'));
       return at < 0 ? LONG.length : at;
     };
-    return [...others].sort((a, b) => rank(a) - rank(b));
+    return others.toSorted((a, b) => rank(a) - rank(b));
   }
 }
