@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 const swc = [
   '@swc/jest',
   {
@@ -27,8 +29,9 @@ const kafka = {
 };
 
 export default {
-  // Many tests wait for processes and brokers rather than compute: all cores, where one less is the default.
-  maxWorkers: '100%',
+  // Many tests wait for processes and brokers rather than compute: more workers than cores.
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   // A machine that is busy with something else is no failure.
   testTimeout: 30_000,
   projects: [

@@ -132,6 +132,7 @@ export default {
         'typescript/no-unnecessary-type-parameters': 'off',
         'unicorn/consistent-function-scoping': 'off',
         'jest/no-conditional-expect': 'off',
+        'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expectSame'] }],
         // These wrap `test`.
         'jest/no-standalone-expect': [
           'error',

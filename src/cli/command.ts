@@ -6,7 +6,7 @@ import { topicNames, type TopicNames } from '../../topics/index.ts';
 import type { CommandName, CommonConfig, Config } from '../config.ts';
 import { loadSources, resolveConfig, type Flags, type Origin } from '../config-sources.ts';
 import { within } from '../deadline.ts';
-import { createLogger, type Logger } from '../logger.ts';
+import type { Logger } from '../logger.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { Output, type Surroundings } from './surroundings.ts';
 
@@ -116,7 +116,12 @@ async function closeLog(log: EventLog, { stderr }: Surroundings): Promise<void> 
 }
 
 /** A logger on stderr. */
-export function loggerOf(worker: string, surroundings: Surroundings, config: CommonConfig): Logger {
+export async function loggerOf(
+  worker: string,
+  surroundings: Surroundings,
+  config: CommonConfig,
+): Promise<Logger> {
   const { stderr } = surroundings;
+  const { createLogger } = await import('../logger.ts');
   return createLogger(worker, config.logLevel, { write: (line) => void stderr.write(line) });
 }

@@ -3,7 +3,8 @@
  *
  * @see Unicode UAX #11 (East Asian width), UTS #51 (emoji)
  */
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made when it is needed: most texts are plain, and it takes as long as the start of a command. */
+let segmenter: Intl.Segmenter | undefined;
 const PLAIN = /^[\x20-\x7e]*$/;
 /** Control characters, direction overrides, zero-width and line separators; the joiner of emoji stays. */
 const HARMFUL =
@@ -33,11 +34,16 @@ export function oneLine(text: string): string {
   return text.replace(SPACES, ' ').replace(HARMFUL, '').trim();
 }
 
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
 /** Cells that a text of printable characters takes. */
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += cellsOf(segment);
+  for (const { segment } of graphemesOf(text)) width += cellsOf(segment);
   return width;
 }
 
@@ -47,7 +53,7 @@ export function cut(text: string, width: number): string {
   if (width < 1) return '';
   let kept = '';
   let cells = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     cells += cellsOf(segment);
     if (cells > width - 1) break;
     kept += segment;

@@ -8,6 +8,7 @@ import { MemoryStore } from '../../src/adapters/memory/store.ts';
 import { SqliteEventLog } from '../../src/adapters/sqlite/event-log.ts';
 import type { EventLog, LogRecord, NewRecord } from '../../src/ports/event-log.ts';
 import { readAll, startOwner, text, values } from '../support/event-log-driver.ts';
+import { expectSame } from '../support/same.ts';
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -63,8 +64,9 @@ describe.each(['memory', 'sqlite'])('many records of one call: %s', (kind) => {
       const outcomes = await log.append('in', records);
       const from = outcomes[0]!.status === 'ok' ? outcomes[0]!.offset : -1;
       const found = await readAll(other, 'in', 1, from);
-      expect(found.map(shown)).toEqual(records.map(shown));
-      expect(found.map(({ offset }) => offset)).toEqual(
+      expectSame(found.map(shown), records.map(shown));
+      expectSame(
+        found.map(({ offset }) => offset),
         outcomes.map((outcome) => (outcome.status === 'ok' ? outcome.offset : -1)),
       );
     }
@@ -85,7 +87,7 @@ describe.each(['memory', 'sqlite'])('many records of one call: %s', (kind) => {
       for (const partition of [0, 1]) {
         const found = await readAll(other, topic, partition);
         const given = records.filter((r) => r.topic === topic && r.partition === partition);
-        expect(found.map(shown)).toEqual(given.map(shown));
+        expectSame(found.map(shown), given.map(shown));
       }
   });
 
@@ -104,7 +106,7 @@ describe.each(['memory', 'sqlite'])('many records of one call: %s', (kind) => {
       const maxRecords = [1, 2, 7, 450, 2000][i % 5] ?? 1;
       const batch = await other.read('in', 0, { from, maxRecords });
       const expected = all.slice(from, from + maxRecords);
-      expect(batch.records).toEqual(expected);
+      expectSame(batch.records, expected);
       expect(batch).toMatchObject({ next: from + expected.length, end: 1146 });
     }
   });
@@ -132,7 +134,7 @@ describe.each(['memory', 'sqlite'])('many records of one call: %s', (kind) => {
       await log.trim('in', 0, before);
       const { partitions } = (await other.describeTopic('in'))!;
       expect(partitions[0]).toEqual({ start: before, end: 1520 });
-      expect(await readAll(other, 'in')).toEqual(all.slice(before));
+      expectSame(await readAll(other, 'in'), all.slice(before));
     }
     await fill(2);
     expect((await readAll(other, 'in')).map(({ offset }) => offset)).toEqual([1520, 1521]);

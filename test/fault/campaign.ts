@@ -12,6 +12,9 @@ import {
   subscriberRound,
 } from '../support/kill-rounds.ts';
 
+/** How often a stream repeats the example file. */
+const COPIES = 8;
+
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '200' },
@@ -27,15 +30,15 @@ let total = 0;
 
 say(`seed ${seed}, at least ${wanted} kills`);
 try {
-  const reference = await makeReference(space.dir, 8, seed);
+  const reference = await makeReference(space.dir, COPIES, seed);
   say(
     `reference: ${reference.results.length} results, ${reference.deadLetters.length} dead letters`,
   );
   const rounds = {
     subscriber: (name: string) => subscriberRound(space.dir, name, reference, random, 10),
     pair: (name: string) => pairRound(space.dir, name, reference, random, 10),
-    publisher: (name: string) => publisherRound(space.dir, name, random, 10),
-    start: (name: string) => startRound(space.dir, name, random, 10),
+    publisher: (name: string) => publisherRound(space.dir, name, COPIES, random, 10),
+    start: (name: string) => startRound(space.dir, name, COPIES, random, 10),
   };
   for (let round = 0; total < wanted; round++) {
     for (const [kind, run] of Object.entries(rounds)) {

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { EventLog, NewRecord, TopicSpec } from '../../src/ports/event-log.ts';
 import { type LogPair, freshTopics, readAll, text, values } from './event-log-driver.ts';
 import { describeOwners } from './event-log-owners-suite.ts';
+import { expectSame } from './same.ts';
 
 /** @param open gives two clients of a log that nobody else uses meanwhile */
 export function describeEventLog(name: string, open: () => Promise<LogPair>): void {
@@ -209,14 +210,13 @@ export function describeEventLog(name: string, open: () => Promise<LogPair>): vo
             await first.append(source, entries);
             const records = await readAll(second, source, 0, from);
             from = records.at(-1)!.offset + 1;
-            expect(
+            expectSame(
               records.map(({ key, value, headers, timestamp }) => ({
                 key: plain(key),
                 value: plain(value),
                 headers: headers.map(([n, v]) => [n, plain(v)]),
                 timestamp,
               })),
-            ).toEqual(
               entries.map(({ key, value, headers, timestamp }) => ({
                 key: plain(key),
                 value: plain(value),

@@ -21,19 +21,19 @@ import {
 const SUBSCRIBER_POINTS = ['staged', 'committed', 'merged'] as const;
 const PUBLISHER_POINTS = ['read', 'appended'] as const;
 
-/** Deaths of one round: the first ones at named points, where there is always work in hand, the others at any instant too. */
+/** Deaths of one round: first one at each named point, where there is always work in hand, the others at any instant too. */
 function deaths(
   random: () => number,
   points: readonly string[],
   spanMs: number,
   most: number,
 ): (attempt: number) => Death {
+  const first = Math.floor(random() * points.length);
   return (attempt) => {
     if (attempt >= most) return undefined;
-    if (attempt < most / 2 || random() < 0.3) {
-      const point = points[Math.floor(random() * points.length)] ?? '';
-      return { at: `${point}:${1 + Math.floor(random() * 2)}` };
-    }
+    const point = points[(first + attempt) % points.length] ?? '';
+    if (attempt < points.length) return { at: point };
+    if (random() < 0.3) return { at: `${point}:${1 + Math.floor(random() * 2)}` };
     return { afterMs: 150 + Math.floor(random() * spanMs) };
   };
 }
@@ -123,11 +123,12 @@ export async function pairRound(
 export async function publisherRound(
   dir: string,
   name: string,
+  copies: number,
   random: () => number,
   most: number,
 ): Promise<number> {
   const file = join(dir, `${name}.ndjson`);
-  writeNdjson(file, awkwardStream(8, Math.floor(random() * 1e9)));
+  writeNdjson(file, awkwardStream(copies, Math.floor(random() * 1e9)));
   const publishTo = (log: string): readonly string[] => [
     'publish',
     file,
@@ -157,11 +158,12 @@ export async function publisherRound(
 export async function startRound(
   dir: string,
   name: string,
+  copies: number,
   random: () => number,
   most: number,
 ): Promise<number> {
   const file = join(dir, `${name}.ndjson`);
-  writeNdjson(file, awkwardStream(8, Math.floor(random() * 1e9)));
+  writeNdjson(file, awkwardStream(copies, Math.floor(random() * 1e9)));
   const startOn = (log: string): readonly string[] => [
     'start',
     '--once',

@@ -4,7 +4,6 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { strayVariables } from '../../config-sources.ts';
 import { isValenceError } from '../../errors.ts';
-import { subscriberGroup } from '../../pipeline/subscriber.ts';
 import type { DiagnosisSubject, EventLog, Finding } from '../../ports/event-log.ts';
 import { EXIT, hintOf } from '../../worker.ts';
 import { CONTRACTS, type TopicNames, type TopicSuffix } from '../../../topics/index.ts';
@@ -143,7 +142,7 @@ async function checkLog(context: Context): Promise<Finding[]> {
   try {
     const opened = await surroundings.openLog(config.log);
     log = opened;
-    const subject = subjectOf(config);
+    const subject = await subjectOf(config);
     return [
       { check: 'log', state: 'ok', finding: `${opened.url} opens` },
       ...(await orFinding('log', async () => (await opened.diagnose?.(subject)) ?? [])),
@@ -182,17 +181,22 @@ function failure(check: string, error: unknown): Finding {
   };
 }
 
-function subjectOf(config: Context['config']): DiagnosisSubject {
+async function subjectOf(config: Context['config']): Promise<DiagnosisSubject> {
   const { role, pipeline } = config;
   const names = namesOf(config);
   const folds = role === 'subscriber';
   const topics = CONTRACTS.map(({ suffix }) => ({ name: names[suffix], uses: USES[role][suffix] }));
   return {
     topics,
-    group: subscriberGroup(pipeline),
+    group: await groupOf(pipeline),
     joins: folds,
     transactionalId: folds ? `${pipeline}.fold` : undefined,
   };
+}
+
+async function groupOf(pipeline: string): Promise<string> {
+  const { subscriberGroup } = await import('../../pipeline/subscriber.ts');
+  return subscriberGroup(pipeline);
 }
 
 async function checkPipeline(
@@ -213,7 +217,7 @@ async function checkPipeline(
   const committed =
     source?.description === undefined
       ? []
-      : await log.committed(subscriberGroup(config.pipeline), names.source);
+      : await log.committed(await groupOf(config.pipeline), names.source);
   const now = surroundings.now();
   const waiting = source === undefined ? undefined : await oldestWaiting(log, source, committed);
   return [

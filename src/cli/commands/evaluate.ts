@@ -1,5 +1,5 @@
 /** `valence evaluate FILE`: prequential evaluation of models on a file, without a log. */
-import { BATCH_ROWS, readRows, type ReadRowsOptions } from '../../ingest/rows.ts';
+import type { ReadRowsOptions } from '../../ingest/rows.ts';
 import { inputName } from '../../ingest/bytes.ts';
 import type { EvaluationReport, EvaluationRow } from '../../pipeline/evaluate.ts';
 import { DEFAULT_MAX_CLASSES, type ClassOptions } from '../../pipeline/classes.ts';
@@ -7,7 +7,7 @@ import { ValenceError } from '../../errors.ts';
 import { command, type CommandContext } from '../command.ts';
 import { CurveSampler } from '../evaluation-curves.ts';
 import { checkReportFile, writeReportFile } from '../evaluation-file.ts';
-import { htmlReport, type Evaluated } from '../evaluation-html.ts';
+import type { Evaluated } from '../evaluation-html.ts';
 import { shuffled } from '../evaluation-shuffle.ts';
 import { count, rate } from '../numbers.ts';
 import { packageVersion } from '../package.ts';
@@ -18,6 +18,7 @@ type Context = CommandContext<'evaluate'>;
 
 /** Loaded when it is asked for: the tables of its texts take longer than most commands. */
 const evaluating = () => import('../../pipeline/evaluate.ts');
+const reading = () => import('../../ingest/rows.ts');
 
 /** Rolling window of the curves, scored rows. */
 const WINDOW = 500;
@@ -85,7 +86,7 @@ async function evaluate(
   { config, out, surroundings }: Context,
   kind: string,
   classes: ClassOptions,
-  batches: AsyncIterable<readonly EvaluationRow[]> | Iterable<readonly EvaluationRow[]>,
+  batches: AsyncIterable<readonly EvaluationRow[]>,
 ): Promise<Evaluated> {
   const { analyzer, delay } = config;
   const curves = new CurveSampler(WINDOW);
@@ -127,6 +128,7 @@ async function writeHtml(
     return;
   }
   const { delay, shuffle } = config;
+  const { htmlReport } = await import('../evaluation-html.ts');
   const html = htmlReport({
     file: inputName(path),
     delay,
@@ -149,7 +151,10 @@ async function shuffledRows(
   return shuffled(rows, seed);
 }
 
-function* inBatches(rows: readonly EvaluationRow[]): Generator<readonly EvaluationRow[]> {
+async function* inBatches(
+  rows: readonly EvaluationRow[],
+): AsyncGenerator<readonly EvaluationRow[]> {
+  const { BATCH_ROWS } = await reading();
   for (let at = 0; at < rows.length; at += BATCH_ROWS) yield rows.slice(at, at + BATCH_ROWS);
 }
 
@@ -180,6 +185,7 @@ async function* labelledRows(
     named: namedColumns({ origins }),
     signal: surroundings.signal,
   };
+  const { readRows } = await reading();
   for await (const batch of readRows(options))
     yield batch.flatMap((row): EvaluationRow[] => {
       if (row.kind === 'text') {

@@ -1,26 +1,27 @@
 /** `valence model …`: what was learned, read from the model topic; promotion is in `promotion.ts`. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { decodeSnapshot, encodeSnapshot } from '../../core/models/snapshot.ts';
 import type { Logit, Model } from '../../core/models/model.ts';
 import { shortKind } from '../../core/models/gtnb-kind.ts';
 import { ValenceError } from '../../errors.ts';
 import { ClassRules } from '../../pipeline/classes.ts';
-import { importModel } from '../../pipeline/import-model.ts';
-import { loadModel, type LoadedModel } from '../../pipeline/inspect.ts';
-import { rebuildModel } from '../../pipeline/rebuild.ts';
+import type { LoadedModel } from '../../pipeline/inspect.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
-import { unknownModel, type RunningModel } from '../../pipeline/state.ts';
+import type { RunningModel } from '../../pipeline/state.ts';
 import { EXIT } from '../../worker.ts';
 import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
 import { count, percent } from '../numbers.ts';
-import { classOptions, foldOptions, modelSpecs } from '../subscriber-options.ts';
 import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
 
 /** Of a command that loads the model, and of one for a model that is chosen. */
 type Context = CommandContext<'model show' | Chosen>;
 type Chosen = 'model top' | 'model explain' | 'model export';
+
+/** Loaded when they are asked for: they take longer than most commands. */
+const inspecting = () => import('../../pipeline/inspect.ts');
+const snapshots = () => import('../../core/models/snapshot.ts');
+const subscriberSettings = () => import('../subscriber-options.ts');
 
 const RIGHT = { align: 'right' } as const;
 /** Features of each class in `top`. */
@@ -165,6 +166,8 @@ const hash = command({
     withLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       const { labels, pipeline, modelName, carry } = config;
+      const { classOptions, foldOptions } = await subscriberSettings();
+      const { loadModel } = await inspecting();
       const classes = new ClassRules(classOptions(config));
       const { state, carryHash } = await loadModel({
         log,
@@ -195,6 +198,7 @@ const exportModel = command({
   run: (context, [path = '']) =>
     withChosen(context, async (running, { state }) => {
       const exported = state.exported(running);
+      const { encodeSnapshot } = await snapshots();
       const text = encodeSnapshot(exported);
       if (path === '-') return context.out.line(text);
       await writeFile(path, `${text}\n`).catch((cause: unknown) => {
@@ -222,11 +226,13 @@ const importCommand = command({
       const text = await readFile(path, 'utf8').catch((cause: unknown) => {
         throw fileProblem(path, 'cannot be read', cause);
       });
+      const { decodeSnapshot } = await snapshots();
       const snapshot = decodeSnapshot(text);
       const topics = namesOf(config);
       await ensurePipeline(log, topics, 1);
       const { pipeline, modelName: name } = config;
       const { labels: declared, weight } = config;
+      const { importModel } = await import('../../pipeline/import-model.ts');
       await importModel({ log, pipeline, topics, name, snapshot, declared, weight });
       const learned = snapshot.classes.reduce((sum, { documents }) => sum + documents, 0);
       const share = weight === undefined ? '' : `${percent(weight, 0)} of the counts of `;
@@ -250,6 +256,8 @@ const rebuild = command({
   run: ({ config, surroundings, out }) =>
     withLog(surroundings, config, async (log) => {
       const { pipeline, analyzer, force } = config;
+      const { classOptions, foldOptions, modelSpecs } = await subscriberSettings();
+      const { rebuildModel } = await import('../../pipeline/rebuild.ts');
       const classes = new ClassRules(classOptions(config));
       const rebuilt = await rebuildModel({
         log,
@@ -305,6 +313,7 @@ async function withModel(
 ): Promise<void> {
   await withLog(surroundings, config, async (log) => {
     const { pipeline, labels } = config;
+    const { loadModel } = await inspecting();
     await use(await loadModel({ log, pipeline, topics: namesOf(config), declared: labels }));
   });
 }
@@ -316,7 +325,10 @@ async function withChosen(
   await withModel(context, async (loaded) => {
     const { modelName } = context.config;
     const chosen = loaded.state.models.find(({ name }) => name === modelName);
-    if (chosen === undefined) throw unknownModel(modelName, loaded.state.names);
+    if (chosen === undefined) {
+      const { unknownModel } = await import('../../pipeline/state.ts');
+      throw unknownModel(modelName, loaded.state.names);
+    }
     await use(chosen, loaded);
   });
 }

@@ -34,7 +34,10 @@ async function run(context: Context): Promise<number> {
   const { config, surroundings } = context;
   const metrics = new MergedMetrics();
   const watch = new Watch(config.thresholds);
-  const worker = { roles: ['monitor'], logger: loggerOf('monitor', surroundings, config) } as const;
+  const worker = {
+    roles: ['monitor'],
+    logger: await loggerOf('monitor', surroundings, config),
+  } as const;
   await withHealthyLog(surroundings, config, worker, async (log, health) => {
     health.figures(() => ({ models: metrics.all(), thresholds: watch.states }));
     for await (const records of followTopic(log, namesOf(config).results, {

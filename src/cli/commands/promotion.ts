@@ -3,22 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { MetricsResult, MetricValues } from '../../../topics/index.ts';
 import { mergeMetrics } from '../../core/metrics/values.ts';
 import { newestMetrics } from '../../pipeline/last-report.ts';
-import {
-  promote,
-  rollBack,
-  standingOf,
-  switchesTo,
-  type Appointed,
-  type PromotionSubject,
-} from '../../pipeline/promote.ts';
+import type { Appointed, PromotionSubject } from '../../pipeline/promote.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
-import { subscriberGroup } from '../../pipeline/subscriber.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
 import { comparisonReport, promotionLines, type ComparisonReport } from '../comparison-report.ts';
 import { oneLine } from '../display.ts';
 import { count, counted } from '../numbers.ts';
 
 type Context = CommandContext<'model promote' | 'model rollback'>;
+
+/** Loaded when it is asked for: it takes longer than most commands. */
+const promoting = () => import('../../pipeline/promote.ts');
 
 /** How long it is waited for partitions that switch, ms. */
 const SEES_WITHIN_MS = 2000;
@@ -36,7 +31,10 @@ export const promoteCommand = command({
     ['model promote cnb', 'makes the challenger cnb champion'],
   ],
   run: (context, [name = '']) =>
-    appoint(context, (subject) => promote(subject, name, randomUUID())),
+    appoint(context, async (subject) => {
+      const { promote } = await promoting();
+      return promote(subject, name, randomUUID());
+    }),
 });
 
 export const rollbackCommand = command({
@@ -46,7 +44,11 @@ export const rollbackCommand = command({
   details:
     'One step: a rollback cannot be taken back with another, only with `model promote NAME`.',
   examples: [['model rollback', 'takes the last promotion back']],
-  run: (context) => appoint(context, (subject) => rollBack(subject, randomUUID())),
+  run: (context) =>
+    appoint(context, async (subject) => {
+      const { rollBack } = await promoting();
+      return rollBack(subject, randomUUID());
+    }),
 });
 
 export const compare = command({
@@ -63,6 +65,7 @@ export const compare = command({
   run: ({ config, surroundings, out }) =>
     withLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
+      const { standingOf } = await promoting();
       const { names, promotion } = await standingOf({ log, topics });
       const champion = actingChampion(promotion, names);
       const partitions = (await log.describeTopic(topics.results))?.partitions.length ?? 0;
@@ -126,6 +129,8 @@ async function appoint(
 ): Promise<void> {
   await withLog(surroundings, config, async (log) => {
     const subject = { log, topics: namesOf(config) };
+    const { switchesTo } = await promoting();
+    const { subscriberGroup } = await import('../../pipeline/subscriber.ts');
     // Before the record: what fails here has changed nothing.
     const isIdle = (await log.members(subscriberGroup(config.pipeline))) === 0;
     const appointed = await act(subject);

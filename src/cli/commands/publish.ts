@@ -1,6 +1,6 @@
 /** `valence publish FILE|-`: rows of a file become records of the source topic. */
 import { ValenceError } from '../../errors.ts';
-import { publish, type PublishProgress, type PublishSummary } from '../../ingest/publish.ts';
+import type { PublishProgress, PublishSummary } from '../../ingest/publish.ts';
 import type { ColumnRole } from '../../ingest/row.ts';
 import { EXIT } from '../../worker.ts';
 import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
@@ -36,12 +36,13 @@ async function run(context: Context, path: string | undefined): Promise<number> 
   if (path === undefined)
     throw new ValenceError('CONFIG_INVALID', 'FILE: expected a file to publish, or - for stdin');
   const names = namesOf(config);
-  const logger = loggerOf('publisher', surroundings, config);
+  const logger = await loggerOf('publisher', surroundings, config);
   const started = surroundings.now();
   const worker = { roles: ['publisher'], logger } as const;
   return withHealthyLog(surroundings, config, worker, async (log, health) => {
     await ensurePipeline(log, names, config.partitions, ['source', 'dlq']);
     await requireMirrors(log, names);
+    const { publish } = await import('../../ingest/publish.ts');
     const summary = await publish({
       log,
       topic: names.source,

@@ -1,11 +1,8 @@
 /** `valence replay`: the logged stream once more, with another model, touching nothing. */
 import { ClassRules } from '../../pipeline/classes.ts';
-import { FOLD_DEFAULTS } from '../../pipeline/fold.ts';
-import { replay } from '../../pipeline/replay.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
 import { reportLines } from '../report.ts';
-import { classOptions } from '../subscriber-options.ts';
 
 export const replayCommand = command({
   name: 'replay',
@@ -19,6 +16,9 @@ export const replayCommand = command({
 });
 
 async function run({ config, surroundings, out }: CommandContext<'replay'>): Promise<void> {
+  const { replay } = await import('../../pipeline/replay.ts');
+  const { FOLD_DEFAULTS } = await import('../../pipeline/fold.ts');
+  const { classOptions } = await import('../subscriber-options.ts');
   await withLog(surroundings, config, async (log) => {
     const report = await replay({
       log,

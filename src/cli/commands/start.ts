@@ -1,8 +1,8 @@
 /** `valence start`: publisher, subscriber and a view of both in one process, on the embedded log. */
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, type PublishSummary } from '../../ingest/publish.ts';
-import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
+import type { PublishSummary } from '../../ingest/publish.ts';
+import type { SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import type { WorkerHealth } from '../../worker-health.ts';
 import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
@@ -11,8 +11,7 @@ import { watchedLog, withHealthyLog } from '../health.ts';
 import { count } from '../numbers.ts';
 import { packageRoot } from '../package.ts';
 import { reportLines } from '../report.ts';
-import { StartView, type Progress } from '../start-view.ts';
-import { subscriberOptions } from '../subscriber-options.ts';
+import type { Progress, StartView } from '../start-view.ts';
 import { initialView } from '../view-state.ts';
 import { logEvent } from './subscribe.ts';
 import { namedColumns } from './publish.ts';
@@ -52,7 +51,7 @@ interface Input {
 async function run(context: Context): Promise<void> {
   const { config, surroundings } = context;
   const input = await inputOf(context);
-  const logger = loggerOf('start', surroundings, config);
+  const logger = await loggerOf('start', surroundings, config);
   const worker = { roles: ['publisher', 'subscriber'], logger } as const;
   const asked = { ...config, log: input.log };
   await withHealthyLog(surroundings, asked, worker, async (log, health) => {
@@ -166,7 +165,8 @@ class Start {
     const { config, origins, surroundings, out } = this.#context;
     const { path, text, label, rate } = this.#input;
     const names = namesOf(config);
-    const logger = loggerOf('publisher', surroundings, config);
+    const logger = await loggerOf('publisher', surroundings, config);
+    const { publish } = await import('../../ingest/publish.ts');
     const summary = await publish({
       log: this.#log,
       topic: names.source,
@@ -200,7 +200,9 @@ class Start {
     const { config, surroundings } = this.#context;
     // The view has the terminal: only what is wrong is logged there.
     const logLevel = config.logLevel === 'info' ? 'warn' : config.logLevel;
-    const logger = loggerOf('subscriber', surroundings, { ...config, logLevel });
+    const logger = await loggerOf('subscriber', surroundings, { ...config, logLevel });
+    const { runSubscriber } = await import('../../pipeline/subscriber.ts');
+    const { subscriberOptions } = await import('../subscriber-options.ts');
     await runSubscriber({
       ...subscriberOptions(config),
       log: watchedLog(surroundings, { ...config, log: this.#input.log }, this.#log, this.#health),
@@ -229,7 +231,8 @@ class Start {
     const from = (results?.partitions ?? []).map(({ start, end }) =>
       Math.max(start, end - SHOWN_AGAIN),
     );
-    return new StartView({
+    const { StartView: View } = await import('../start-view.ts');
+    return new View({
       log: this.#log,
       names,
       surroundings,

@@ -1,6 +1,5 @@
 /** `valence subscribe`: the worker that predicts, scores and learns. */
-import { runScoreReplica } from '../../pipeline/score-replica.ts';
-import { runSubscriber, type SubscriberEvent } from '../../pipeline/subscriber.ts';
+import type { SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { Logger } from '../../logger.ts';
 import { ValenceError } from '../../errors.ts';
 import type { EventLog } from '../../ports/event-log.ts';
@@ -8,7 +7,6 @@ import type { WorkerHealth } from '../../worker-health.ts';
 import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
 import { watchedLog, withHealthyLog } from '../health.ts';
 import { count } from '../numbers.ts';
-import { classOptions, subscriberOptions } from '../subscriber-options.ts';
 
 export const subscribeCommand = command({
   name: 'subscribe',
@@ -36,9 +34,11 @@ export const subscribeCommand = command({
 type Context = CommandContext<'subscribe'>;
 
 async function run({ config, surroundings, out }: Context): Promise<void> {
-  const logger = loggerOf('subscriber', surroundings, config);
+  const logger = await loggerOf('subscriber', surroundings, config);
   const worker = { roles: ['subscriber'], logger } as const;
   if (config.scoreOnly) requireTopics(config);
+  const { runSubscriber } = await import('../../pipeline/subscriber.ts');
+  const { subscriberOptions } = await import('../subscriber-options.ts');
   await withHealthyLog(surroundings, config, worker, async (log, health) => {
     const watched = watchedLog(surroundings, config, log, health);
     if (config.scoreOnly)
@@ -71,6 +71,8 @@ async function score(
   const { pipeline, explain, partitions, untilEnd, dlq } = config;
   const { model, snapshots, source, results } = namesOf(config);
   logger.info({ log: log.url, pipeline, source, results }, 'started as a read-only replica');
+  const { runScoreReplica } = await import('../../pipeline/score-replica.ts');
+  const { classOptions } = await import('../subscriber-options.ts');
   const summary = await runScoreReplica({
     log,
     pipeline,

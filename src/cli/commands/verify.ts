@@ -1,9 +1,8 @@
 /** `valence verify`: recomputes what was predicted and learned, and names the first thing that differs. */
 import { ClassRules } from '../../pipeline/classes.ts';
-import { verify, type Refuted, type Verified } from '../../pipeline/verify.ts';
+import type { Refuted, Verified } from '../../pipeline/verify.ts';
 import { command, namesOf, withLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
-import { classOptions, foldOptions } from '../subscriber-options.ts';
 import { EXIT } from '../../worker.ts';
 
 export const verifyCommand = command({
@@ -41,6 +40,8 @@ async function run({
   surroundings,
   out,
 }: CommandContext<'verify'>): Promise<number | undefined> {
+  const { verify } = await import('../../pipeline/verify.ts');
+  const { classOptions, foldOptions } = await import('../subscriber-options.ts');
   return withLog(surroundings, config, async (log) => {
     const topics = namesOf(config);
     const classes = new ClassRules(classOptions(config));

@@ -26,6 +26,7 @@ import {
   TOPICS,
   type Run,
 } from '../../support/wandering-run.ts';
+import { expectSame } from '../../support/same.ts';
 
 const after = (records: readonly (PromotionRecord | undefined)[]): Promotion =>
   records.reduce(
@@ -278,8 +279,8 @@ describe('a partition', () => {
       fc.property(fc.nat(1000), breaks(40), (seed, at) => {
         const values = texts(40, seed);
         const [smooth, rough] = [drive(values, at, false), drive(values, at, true)];
-        expect(rough.written).toEqual(smooth.written);
-        expect(rough.fold.snapshot()).toEqual(smooth.fold.snapshot());
+        expectSame(rough.written, smooth.written);
+        expectSame(rough.fold.snapshot(), smooth.fold.snapshot());
       }),
       { numRuns: 12 },
     );
@@ -333,11 +334,8 @@ describe('a run of several workers with promotions at any time', () => {
             const { offset } = source as { offset: number };
             const champion =
               each.findLast(({ from }) => from <= offset)?.promotion.champion ?? 'champion';
-            expect([offset, model, role]).toEqual([
-              offset,
-              model,
-              model === champion ? 'champion' : 'challenger',
-            ]);
+            const expected = model === champion ? 'champion' : 'challenger';
+            expectSame([offset, model, role], [offset, model, expected]);
           }
         }
         const { log, fold } = run;

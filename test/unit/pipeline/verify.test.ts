@@ -83,7 +83,7 @@ describe('a run of several workers', () => {
         const run = await folded(seed, partitions, 120, seed % 2 === 0 ? MODELS : [champion]);
         expect(await check(run)).toMatchObject({ verified: true, records: 120 });
       }),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
   }, 60_000);
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BatchWriter, crc32c } from '../../../../src/adapters/kafka/record-batch.ts';
+import { expectSame } from '../../../support/same.ts';
 
 /** The driver's decoder, as an oracle. */
 interface DriverBatch {
@@ -92,9 +93,8 @@ describe('BatchWriter', () => {
             inTransaction: true,
             lastOffsetDelta: entries.length - 1,
           });
-          expect(
+          expectSame(
             read.records.map(({ key, value, timestamp }) => [key, value, Number(timestamp)]),
-          ).toEqual(
             entries.map(({ key, value, timestamp }) => [
               bytesOf(key),
               bytesOf(value),
@@ -103,7 +103,7 @@ describe('BatchWriter', () => {
           );
           for (const [index, { headers }] of entries.entries())
             for (const [name, value] of headers)
-              expect(read.records[index]!.headers[name]).toEqual(Buffer.from(value));
+              expectSame(read.records[index]!.headers[name], Buffer.from(value));
           const length = batch.readInt32BE(8);
           expect(length).toBe(batch.length - 12);
           expect(batch.readUInt32BE(17)).toBe(crc32c(batch, 21));
@@ -134,7 +134,7 @@ describe('BatchWriter', () => {
           ...rest,
           headers: headers.map(([name, value]): readonly [string, string] => [name, value]),
         }));
-        expect(writer.write(records, 5, nobody)).toEqual(new BatchWriter().write(apart, 5, nobody));
+        expectSame(writer.write(records, 5, nobody), new BatchWriter().write(apart, 5, nobody));
       }),
     );
   });

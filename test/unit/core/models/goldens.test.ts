@@ -43,10 +43,12 @@ describe('predict-then-learn over the stored sets gives the golden results', () 
     testOn(file, `${name} with ${kind}`, (rows) => {
       const extractor = createExtractor('river');
       const model = createModel(kind, extractor, classes);
+      const readsTexts = kind !== 'majority' && kind !== 'no-change';
       const confusion = classes.map(() => classes.map(() => 0));
       let logLoss = 0;
       for (const [offset, { text, label }] of rows.entries()) {
-        const answer = model.predict(extractor.extract(text));
+        const features = extractor.extract(readsTexts ? text : '');
+        const answer = model.predict(features);
         if (answer.best >= 0) {
           const row = confusion[classes.indexOf(label)]!;
           const column = classes.indexOf(answer.classes[answer.best]!);

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import type { Calibrator } from '../../../../src/core/models/calibrator.ts';
 import type { Addition } from '../../../../src/core/models/gtnb-delta.ts';
 import type { ModelDelta } from '../../../../src/core/models/model.ts';
-import { ExactAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
+import { ExactAnalysis, type Analysis } from '../../../../src/core/models/gtnb-analysis.ts';
 import { Gtnb, type GtnbOptions } from '../../../../src/core/models/gtnb.ts';
+import { keepTyped, type TypedFeatures } from '../../../../src/core/text/gt-features.ts';
 
 /** A GT-NB of one process, by text; and streams for its properties. */
 
@@ -51,6 +52,31 @@ export class Learner {
   receive(delta: ModelDelta, from: Learner): void {
     const ids = delta.ids.map((id) => this.analysis.intern(from.analysis.term(id)));
     this.model.apply({ ...delta, ids });
+  }
+}
+
+/** Reads each text once, for all models that learn from the same stream: the expressions take longer than the models. */
+export class SharedAnalysis extends ExactAnalysis {
+  readonly #read = new Map<string, TypedFeatures>();
+
+  override extract(text: string): TypedFeatures {
+    const before = this.#read.get(text);
+    if (before !== undefined) return before;
+    const features = keepTyped(super.extract(text));
+    this.#read.set(text, features);
+    return features;
+  }
+
+  withoutLexicon(): Analysis {
+    return {
+      id: this.id,
+      lexicon: undefined,
+      extract: (text) => this.extract(text),
+      keep: () => this.keep(),
+      term: (id) => this.term(id),
+      name: (at) => this.name(at),
+      nameOf: (id) => this.nameOf(id),
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LABELS_BETWEEN_MERGES } from '../../../../src/core/models/calibrator.ts';
 import { ExactAnalysis } from '../../../../src/core/models/gtnb-analysis.ts';
 import { studyStream, studyWorkers } from '../../../../src/core/models/gtnb-study.ts';
+import { SharedAnalysis } from './gtnb-support.ts';
 import { readGoldens, readYelp, testOn, type Row } from './vectors.ts';
 
 /** Several workers, one model: figures of the merge of counts and calibrators. */
@@ -24,9 +25,10 @@ describe('four workers on the movie reviews', () => {
   const file = 'movie-reviews-10662.jsonl';
   const { classes } = sets['movie-reviews']!;
   const golden = (key: string) => stream.results['movie-reviews']!['gt-nb']!.merge[key]!;
+  const analysis = new SharedAnalysis({ version: 1 });
   const run = (rows: readonly Row[], every: number, labelsBetween: number) =>
     studyWorkers(rows, {
-      analysis: new ExactAnalysis({ version: 1 }),
+      analysis,
       classes,
       workers: 4,
       every,

@@ -30,12 +30,18 @@ export function readYelp(): readonly Row[] {
 
 const dataFolder = process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../shared/data', root));
 
+/** Large data sets that were read. */
+const loaded = new Map<string, readonly Row[]>();
+
 /** Rows of a large data set; undefined where the folder is absent. */
 export function readDataSet(file: string): readonly Row[] | undefined {
   const path = `${dataFolder}/${file}`;
-  if (!existsSync(path)) return undefined;
+  const before = loaded.get(path);
+  if (before !== undefined || !existsSync(path)) return before;
   const lines = readFileSync(path, 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line) as Row);
+  const rows = lines.map((line) => JSON.parse(line) as Row);
+  loaded.set(path, rows);
+  return rows;
 }
 
 /** A test over a large data set; where that is absent it is skipped, and its name says why. */
