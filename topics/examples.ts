@@ -213,7 +213,7 @@ const METRICS: MetricsResult = {
   role: 'challenger',
   partition: 0,
   scored: 3,
-  learned: 3,
+  learned: 4,
   cumulative: VALUES,
   rolling: { ...VALUES, window: 500 },
   baselines: {
