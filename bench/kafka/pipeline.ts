@@ -48,6 +48,12 @@ const VALENCE: Contestant = {
   worker: (task) => valenceWorker(task, { untilEnd: true }),
   makesTopics: true,
 };
+/** The kind of the Python peers. */
+const MULTINOMIAL: Contestant = {
+  name: 'the same with --model multinomial',
+  worker: (task) => valenceWorker(task, { untilEnd: true, kind: 'multinomial' }),
+  makesTopics: true,
+};
 const LIBRARY: Contestant = {
   name: 'the same in a program, second pass',
   worker: libraryWorker,
@@ -174,7 +180,7 @@ async function main(cluster: BenchCluster, folder: string): Promise<void> {
   const four = backlogs.get(4);
   if (options.only !== 'scaling' && four !== undefined) {
     console.log('\none worker, four partitions:');
-    const all = [VALENCE, LIBRARY, KAFKAJS, ...peers];
+    const all = [VALENCE, MULTINOMIAL, LIBRARY, KAFKAJS, ...peers];
     printTable(HEAD, rows(await rounds(cluster, all, four, 1)));
   }
   if (options.only === 'peers') return;

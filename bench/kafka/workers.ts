@@ -50,7 +50,12 @@ export function resultsTopic(task: Task): string {
 /** The command `valence subscribe`; `nodeArgs` come after `PRODUCTION_NODE_ARGS`. */
 export function valenceWorker(
   task: Task,
-  options: { readonly untilEnd: boolean; readonly nodeArgs?: readonly string[] },
+  options: {
+    readonly untilEnd: boolean;
+    /** Default: that of the command. */
+    readonly kind?: string;
+    readonly nodeArgs?: readonly string[];
+  },
 ): WorkerCommand {
   return {
     file: process.execPath,
@@ -64,7 +69,7 @@ export function valenceWorker(
       `--pipeline=${task.name}`,
       `--source=${task.source}`,
       `--partitions=${task.partitions}`,
-      '--model=multinomial',
+      ...(options.kind === undefined ? [] : [`--model=${options.kind}`]),
       '--json',
       '--log-level=debug',
     ],
