@@ -21,7 +21,7 @@ import { newestPromotion } from './newest-promotion.ts';
 import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
 import type { Promotion } from './promotion.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
-import { CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
+import { CHUNK_BYTES, CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
 import { recordsBetween } from './topic-cursor.ts';
 import { isEmpty, isSeed, specsOf, type Spec } from './verify-view.ts';
 
@@ -309,7 +309,11 @@ class Rebuild {
   /** The next chunk of a lane, if it has none. */
   async #read(lane: Lane): Promise<void> {
     while (lane.next < lane.to && lane.batch.length === 0) {
-      const batch = await lane.owned.next({ from: lane.next, maxRecords: CHUNK_RECORDS });
+      const batch = await lane.owned.next({
+        from: lane.next,
+        maxRecords: CHUNK_RECORDS,
+        maxBytes: CHUNK_BYTES,
+      });
       lane.batch = batch.records.filter(({ offset }) => offset < lane.to);
       if (lane.batch.length > 0) return;
       // Nothing that has an offset below the position is left.

@@ -124,7 +124,8 @@ const FINISH_MS = 3000;
 const FOLLOW_MS = 1000;
 /** The model topic itself is looked at each so many times. */
 const MODEL_ROUNDS = 15;
-const CHUNK_BYTES = 1 << 20;
+/** Of keys and values. */
+export const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
 /** How often records past their topic's retention are deleted, ms. */
