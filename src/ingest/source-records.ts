@@ -118,7 +118,7 @@ function copiedRecord(
   return headers.length === 0 ? { key, value: json } : { key, value: json, headers };
 }
 
-const UNMASKED = new Set(['id', 'label', 'labelWeight', 'ts', 'model']);
+const UNMASKED = new Set(['id', 'label', 'ts', 'model']);
 
 function maskDeep(value: unknown, mask: (text: string) => string): unknown {
   if (typeof value === 'string') return mask(value);

@@ -84,6 +84,8 @@ export interface StagedChunk {
   /** Source offsets [from, to). */
   readonly from: number;
   readonly to: number;
+  /** How many of the records it took. */
+  readonly records: number;
   /** The partition switches to it with this chunk. */
   readonly promotion: Promotion | undefined;
   readonly deltas: readonly ModelDelta[];
@@ -128,6 +130,8 @@ export class PartitionFold {
   readonly #isWeighted: boolean;
   /** Of the chunk in hand. */
   #ignoredWeight: number | undefined;
+  /** Features that left windows in the chunk in hand. */
+  #forgotten = 0;
   /** What the model in hand counted for the record in hand. */
   #added: Addition | undefined;
   /** Features of the last answer that its model had never learned, or UNTOLD. */
@@ -185,18 +189,22 @@ export class PartitionFold {
    *
    * @param from the position before the chunk
    * @param to the position after it; default: the last record's offset + 1
+   * @param forgetting features that may leave windows before the chunk ends, ahead of the records behind; default: any number
    */
   stage(
     records: readonly LogRecord[],
     from: number,
     epoch: number,
     to: number = (records.at(-1)?.offset ?? from - 1) + 1,
+    forgetting: number = Infinity,
   ): StagedChunk {
     const outputs: Output[] = [];
     const events: ChunkEvent[] = [];
     const counts = { predictions: 0, outcomes: 0, deadLetters: 0 };
     this.#namer.begin();
     this.#ignoredWeight = undefined;
+    this.#forgotten = 0;
+    let folded = 0;
     const { seat } = this.#champion;
     const promotion = this.#champion.begin(this.#state.names, this.#state.promotion);
     this.#switch(seat);
@@ -214,7 +222,10 @@ export class PartitionFold {
         counts.deadLetters += 1;
       } else if (input.kind === 'text') counts.predictions += 1;
       else counts.outcomes += 1;
+      folded += 1;
+      if (this.#forgotten >= forgetting) break;
     }
+    const end = folded < records.length ? (records[folded - 1]?.offset ?? from - 1) + 1 : to;
     const deltas = this.#state.models.map(({ model }) => model.takeDelta());
     const calibrators = this.#everyone.map((index) => {
       const calibrator = this.#carries.of(index)?.calibrator;
@@ -226,7 +237,7 @@ export class PartitionFold {
         partition: this.partition,
         epoch,
         from,
-        to,
+        to: end,
         seen: this.#state.positions.map((position, p) => (p === this.partition ? from : position)),
         promotion,
         models: this.#state.models.map(({ name, model, extractor }, index) => ({
@@ -251,7 +262,8 @@ export class PartitionFold {
     return {
       outputs,
       from,
-      to,
+      to: end,
+      records: folded,
       promotion,
       names: this.#namer.given,
       deltas,
@@ -552,7 +564,10 @@ export class PartitionFold {
         return this.#added;
       },
       unlearn: (kept, label, addition) => model.unlearn(this.#features.load(kept), label, addition),
-      forget: (kept, label, addition) => model.forget(this.#features.load(kept), label, addition),
+      forget: (kept, label, addition) => {
+        this.#forgotten += kept.ids.length;
+        model.forget(this.#features.load(kept), label, addition);
+      },
       metrics: () => {
         const carry = this.#carries.of(index);
         if (carry === undefined) return;

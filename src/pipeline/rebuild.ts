@@ -11,6 +11,7 @@ import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { PROMOTION_KEY, type PromotionRecord } from '../../topics/index.ts';
+import { FEATURES_A_CHUNK } from '../core/models/forgetting.ts';
 import { NO_DELTA } from '../core/models/model.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import { holdsLabels, isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
@@ -20,7 +21,7 @@ import { newestPromotion } from './newest-promotion.ts';
 import { deadLettersOf, lastOffset, resultsOf } from './output-identity.ts';
 import type { Promotion } from './promotion.ts';
 import { PipelineState, type ModelSpec } from './state.ts';
-import { CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
+import { CHUNK_BYTES, CHUNK_RECORDS, subscriberGroup } from './subscriber.ts';
 import { recordsBetween } from './topic-cursor.ts';
 import { isEmpty, isSeed, specsOf, type Spec } from './verify-view.ts';
 
@@ -308,7 +309,11 @@ class Rebuild {
   /** The next chunk of a lane, if it has none. */
   async #read(lane: Lane): Promise<void> {
     while (lane.next < lane.to && lane.batch.length === 0) {
-      const batch = await lane.owned.next({ from: lane.next, maxRecords: CHUNK_RECORDS });
+      const batch = await lane.owned.next({
+        from: lane.next,
+        maxRecords: CHUNK_RECORDS,
+        maxBytes: CHUNK_BYTES,
+      });
       lane.batch = batch.records.filter(({ offset }) => offset < lane.to);
       if (lane.batch.length > 0) return;
       // Nothing that has an offset below the position is left.
@@ -328,16 +333,16 @@ class Rebuild {
     const batch = lane.batch.filter(({ offset }) => offset < until);
     const last = (batch.at(-1)?.offset ?? from) + 1;
     this.#state.promotion = due.at(-1)?.promotion ?? fold.seat.promotion;
-    const chunk = fold.stage(batch, from, epoch, last);
+    const chunk = fold.stage(batch, from, epoch, last, FEATURES_A_CHUNK);
     const { model } = this.#options.fold.topics;
     await owned.transact({
       records: chunk.outputs.filter(({ topic }) => topic === model),
       position: undefined,
     });
     fold.commit(chunk);
-    lane.next = last;
-    lane.batch = lane.batch.slice(batch.length);
-    return batch.length;
+    lane.next = chunk.to;
+    lane.batch = lane.batch.slice(chunk.records);
+    return chunk.records;
   }
 
   /** Offsets behind the last record may have none any more; the position is behind them all the same. */

@@ -7,6 +7,7 @@
  *
  * A chunk is what has arrived, at most 1,000 records: large under load, one record when idle, with no timer in between.
  */
+import { FEATURES_A_CHUNK } from '../core/models/forgetting.ts';
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition, OwnOptions } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
@@ -123,7 +124,8 @@ const FINISH_MS = 3000;
 const FOLLOW_MS = 1000;
 /** The model topic itself is looked at each so many times. */
 const MODEL_ROUNDS = 15;
-const CHUNK_BYTES = 1 << 20;
+/** Of keys and values. */
+export const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
 /** How often records past their topic's retention are deleted, ms. */
@@ -352,8 +354,10 @@ class Subscriber {
         });
         const first = batch.records[0]?.offset ?? batch.next;
         if (first > from || batch.end < from) await this.#guard.checkRange(owned, fold, from);
-        if (batch.records.length > 0) await this.#chunk(owned, fold, batch.records, batch.end);
-        this.#end.pass(partition, batch.next);
+        const folded =
+          batch.records.length > 0 ? await this.#chunk(owned, fold, batch.records, batch.end) : 0;
+        // What a chunk left out is read again.
+        if (folded === batch.records.length) this.#end.pass(partition, batch.next);
         // Before it counts as idle: a run to the end takes the snapshots that are due.
         if (!this.#isStopped(owned)) await taker.step();
         if (batch.records.length > 0) {
@@ -379,26 +383,28 @@ class Subscriber {
     return owned.signal.aborted || this.#stop.signal.aborted;
   }
 
+  /** @returns how many of the records were folded */
   async #chunk(
     owned: OwnedPartition,
     fold: PartitionFold,
     records: readonly LogRecord[],
     end: number,
-  ): Promise<void> {
+  ): Promise<number> {
     const { partition, epoch } = owned;
     const started = this.#now();
     // The view is frozen here: what others commit from now on waits for the next chunk.
     await this.#restored.follower.catchUpOthers(this.#owned);
     const from = this.#state.positions[partition] ?? 0;
     this.#tellIgnored();
-    const chunk = fold.stage(records, from, epoch);
+    const chunk = fold.stage(records, from, epoch, undefined, FEATURES_A_CHUNK);
+    const folded = chunk.records;
     crashPoint('staged');
     if (chunk.promotion !== undefined) crashPoint('switching');
     try {
       await owned.transact({ records: chunk.outputs, position: chunk.to });
     } catch (error) {
       fold.rollback();
-      throw this.#sizes.failed(partition, records.length, error);
+      throw this.#sizes.failed(partition, folded, error);
     }
     crashPoint('committed');
     if (chunk.promotion !== undefined) crashPoint('switched');
@@ -410,7 +416,7 @@ class Subscriber {
       this.#hasToldOfWeights = true;
       this.#options.onEvent?.({ type: 'weights_ignored', partition, offset: ignoredWeight });
     }
-    this.#totals.records += records.length;
+    this.#totals.records += folded;
     this.#totals.predictions += predictions;
     this.#totals.outcomes += outcomes;
     this.#totals.deadLetters += deadLetters;
@@ -421,7 +427,7 @@ class Subscriber {
     this.#options.onEvent?.({
       type: 'chunk',
       partition,
-      records: records.length,
+      records: folded,
       from,
       to: chunk.to,
       end,
@@ -429,8 +435,9 @@ class Subscriber {
       outcomes,
       deadLetters,
       durationMs: this.#now() - started,
-      timestamp: records.at(-1)?.timestamp ?? 0,
+      timestamp: records[folded - 1]?.timestamp ?? 0,
     });
+    return folded;
   }
 
   #tellIgnored(): void {

@@ -4,8 +4,8 @@
  *
  *   cell < 32,768: the count        cell >= 32,768: which of `#large` holds it
  *
- * There is room for 32,768 large counts; with one more the cells get four bytes. A count never falls below 0, and a cell is 0 only
- * if its count is.
+ * There is room for 32,768 large counts; with one more the cells get four bytes. A cell is 0 only if its count is. No count of a
+ * pipeline falls below 0; where sums are added in another order one may on the way, and it stands among the large ones meanwhile.
  */
 
 /** Bit of a cell whose count is a large one. */
@@ -32,16 +32,17 @@ export class CountCells {
 
   at(cell: number): number {
     const count = this.cells[cell] ?? 0;
-    return (count & this.mark) === 0 ? count : (this.#large[count & SLOT] ?? 0);
+    return (count & this.mark) === 0 ? count : Math.max(0, this.#large[count & SLOT] ?? 0);
   }
 
-  /** @param amount any integer that leaves the count at 0 or above */
+  /** @param amount any integer; a count below 0 is kept, and read as 0 */
   add(cell: number, amount: number): void {
     const held = this.cells[cell] ?? 0;
     const isLarge = (held & this.mark) !== 0;
     const count = (isLarge ? (this.#large[held & SLOT] ?? 0) : held) + amount;
-    if (this.mark === 0 || (!isLarge && count < LARGE)) this.cells[cell] = count;
-    else if (count < LARGE) {
+    const isSmall = count >= 0 && count < LARGE;
+    if (this.mark === 0 || (!isLarge && isSmall)) this.cells[cell] = count;
+    else if (isSmall) {
       this.#free.push(held & SLOT);
       this.cells[cell] = count;
     } else if (isLarge) this.#large[held & SLOT] = count;

@@ -51,6 +51,12 @@ export function parseForgetting(
  */
 export const FEATURES_AT_ONCE = 20_000;
 
+/**
+ * Features unlearned in one chunk before it ends, by all models together: what many records let go makes a delta of some 4 MB in half
+ * a second, where a thousand records of it would take longer than a lease.
+ */
+export const FEATURES_A_CHUNK = 500_000;
+
 /** The options in one spelling, for the canonical form of a kind. */
 export function listForgetting(forgetting: Forgetting | undefined): readonly string[] {
   if (forgetting === undefined) return [];

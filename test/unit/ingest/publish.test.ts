@@ -217,6 +217,17 @@ describe('masking', () => {
       },
     ]);
   });
+
+  test('reaches a string where the weight of a label is, and leaves a weight as it is', async () => {
+    const records = ['@w', 0.25].map((labelWeight) =>
+      JSON.stringify({ value: { id: 'i', text: 'a', labelWeight } }),
+    );
+    const log = await published(records.join('\n'), { mask: ['user'] });
+    expect(log.values('source')).toEqual([
+      { id: 'i', text: 'a', labelWeight: '<user>' },
+      { id: 'i', text: 'a', labelWeight: 0.25 },
+    ]);
+  });
 });
 
 describe('rows that cannot be sent', () => {

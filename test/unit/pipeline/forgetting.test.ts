@@ -440,6 +440,23 @@ describe('a model that forgets at a drift', () => {
     }
   });
 
+  test('ends the chunk once it has unlearned much, ahead of the records behind', () => {
+    const driver = driverOf(KIND);
+    const ends: number[] = [];
+    for (let from = 0; from < turning.length; from = ends.at(-1) ?? 0) {
+      const values = turning.slice(from, from + 500);
+      const records = values.map((value, i) => sourceRecord(from + i, value));
+      const chunk = driver.fold.stage(records, from, 1, undefined, 19_000);
+      driver.commit(chunk);
+      expect(chunk.records).toBe(chunk.to - from);
+      ends.push(chunk.to);
+    }
+    const at = reacted[0]!.source.offset;
+    expect(ends).toEqual([500, 1000, at + 1, 1900]);
+    expect(driver.written).toEqual(whole.written);
+    expect(driver.restart().snapshot()).toEqual(driver.snapshot());
+  });
+
   test('does so in a pipeline that is stopped in between, and that is verified', async () => {
     await withLog('memory', 1, async (log) => {
       const models = [{ name: 'champion', kind: KIND, role: 'champion' }] as const;

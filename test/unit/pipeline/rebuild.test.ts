@@ -104,6 +104,24 @@ describe('a lost model topic', () => {
     });
   }, 20_000);
 
+  test('is made again in chunks no larger than those of subscribers: the log takes them too', async () => {
+    const lost = await newPipeline(1);
+    const text = 'soup '.repeat(40_000);
+    await lost.log.append(
+      TOPICS.source,
+      Array.from({ length: 12 }, (_, i) => {
+        const value = JSON.stringify({ id: `long-${i}`, text, label: DECLARED[i % 2] });
+        return { key: null, value, timestamp: NOW + i };
+      }),
+    );
+    await subscribe(lost);
+    const deltas = lost.store.partition(TOPICS.model, 0).end;
+    expect(deltas).toBeGreaterThan(1);
+    await lose(lost, TOPICS.model);
+    // One says where the partition begins.
+    expect(await rebuild(lost)).toMatchObject({ records: 12, deltas: deltas + 1 });
+  });
+
   test('with several partitions has the sums of the undisturbed run', async () => {
     const lost = await newPipeline(3);
     await publish(lost, 300);

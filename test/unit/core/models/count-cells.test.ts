@@ -32,6 +32,19 @@ test('a cell is what was added to it, however large it gets and falls', () => {
   );
 });
 
+test('a count may be taken away before it is added, and touches no other', () => {
+  const table = new CountCells(2, 2, GROWING);
+  table.add(0, 3 * LARGE);
+  for (const amount of [1, 7, LARGE, 2 * LARGE + 5]) {
+    table.add(1, -amount);
+    expect([table.at(0), table.at(1)]).toEqual([3 * LARGE, 0]);
+    table.add(1, amount + 2);
+    expect([table.at(0), table.at(1)]).toEqual([3 * LARGE, 2]);
+    table.add(1, -2);
+    expect(table.cells[1]).toBe(0);
+  }
+});
+
 test('more large counts than there is room for make wider cells of the same counts', () => {
   const table = new CountCells(LARGE + 2, 1, GROWING);
   for (let cell = 0; cell < LARGE; cell++) table.add(cell, LARGE + cell);
