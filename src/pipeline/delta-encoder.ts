@@ -1,5 +1,6 @@
 /** Deltas to bytes; the format is told in `delta.ts`. */
-import { ByteWriter, crc32 } from '../core/codec/bytes.ts';
+import { crc32 } from 'node:zlib';
+import { ByteWriter } from '../core/codec/bytes.ts';
 import type { CalibratorState } from '../core/models/calibrator.ts';
 import { WHOLE } from '../core/models/label-weight.ts';
 import type { Extractor, KeptFeatures } from '../core/text/features.ts';

@@ -1,5 +1,6 @@
 /** Bytes to deltas; the format is told in `delta.ts`. */
-import { ByteReader, crc32, damaged } from '../core/codec/bytes.ts';
+import { crc32 } from 'node:zlib';
+import { ByteReader, damaged } from '../core/codec/bytes.ts';
 import type { CalibratorState } from '../core/models/calibrator.ts';
 import { WHOLE } from '../core/models/label-weight.ts';
 import { TYPES, type Extractor, type KeptFeatures } from '../core/text/features.ts';

@@ -14,9 +14,9 @@ const LEAST_DOCUMENTS = 2;
 const MOST_NAMES = 65_536;
 /** Longest name, UTF-16 units. */
 const LONGEST_NAME = 64;
-/** Every text is looked at up to this offset of its partition, then each sixteenth: what is frequent comes again. */
+/** By offset of the partition: every text is looked at, then each 16th, then each 64th. What is frequent comes again. */
 const EVERY_TEXT = 2048;
-const SIXTEENTH = 15;
+const EACH_16TH = 32_768;
 
 interface Naming {
   readonly extractor: Extractor;
@@ -54,7 +54,7 @@ export class FeatureNamer {
    * @param offset of its record
    */
   look(index: number, { ids, length }: Features, offset: number): void {
-    if (offset >= EVERY_TEXT && (offset & SIXTEENTH) !== 0) return;
+    if (offset >= EVERY_TEXT && offset % (offset < EACH_16TH ? 16 : 64) !== 0) return;
     const { extractor, model } = this.#namings[index] ?? {};
     const fresh = this.#fresh[index];
     if (extractor?.isHashed !== true || model === undefined || fresh === undefined) return;

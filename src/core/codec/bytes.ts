@@ -270,18 +270,3 @@ export function unitsToString(units: Uint16Array, start: number, end: number): s
 export function damaged(what: string, cause?: unknown): ValenceError {
   return new ValenceError('DELTA_CORRUPT', `a delta of the model topic ${what}`, {}, { cause });
 }
-
-const CRC_TABLE = new Uint32Array(256).map((_, index) => {
-  let value = index;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb8_8320 : value >>> 1;
-  return value >>> 0;
-});
-
-/** CRC-32 (ISO-HDLC, as in zlib), unsigned. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff;
-  for (let i = 0; i < bytes.length; i++) {
-    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[i] ?? 0)) & 0xff] ?? 0);
-  }
-  return (crc ^ 0xffff_ffff) >>> 0;
-}

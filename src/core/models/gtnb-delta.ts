@@ -43,7 +43,7 @@ export class SumsByFeature {
     const width = classes.length;
     const ids = new Int32Array(this.#rows);
     const counts = new Float64Array(this.#rows * width);
-    const frequencies = new Float64Array(this.#rows);
+    const frequencies = new Float64Array(unit === 1 ? 0 : this.#rows);
     let kept = 0;
     for (let row = 0; row < this.#rows; row++) {
       const from = row * this.#width;
@@ -54,10 +54,16 @@ export class SumsByFeature {
         if (change !== 0) isChanged = true;
       }
       if (!isChanged) continue;
-      frequencies[kept] = this.#cells[from + width] ?? 0;
+      if (unit !== 1) frequencies[kept] = this.#cells[from + width] ?? 0;
       ids[kept++] = this.#ids[row] ?? 0;
     }
-    const sums = { classes, ids: ids.slice(0, kept), counts: counts.slice(0, kept * width) };
+    // Hardly ever does a row sum up to nothing: what was made is what is kept.
+    const isWhole = kept === this.#rows;
+    const sums = {
+      classes,
+      ids: isWhole ? ids : ids.slice(0, kept),
+      counts: isWhole ? counts : counts.slice(0, kept * width),
+    };
     return unit === 1 ? sums : { ...sums, masses, frequencies: frequencies.slice(0, kept) };
   }
 

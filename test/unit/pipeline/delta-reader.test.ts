@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { ByteWriter, crc32 } from '../../../src/core/codec/bytes.ts';
+import { crc32 } from 'node:zlib';
+import { ByteWriter } from '../../../src/core/codec/bytes.ts';
 import { DELTA_MAGIC } from '../../../src/pipeline/delta.ts';
 import { readDelta } from '../../../src/pipeline/delta-reader.ts';
 import { FoldDriver, newState } from '../../support/fold-driver.ts';
