@@ -77,7 +77,7 @@ describe('any bytes', () => {
           expect(split(bytes, size, columns)).toEqual(split(bytes, 1000, columns));
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 
@@ -92,7 +92,7 @@ describe('any bytes', () => {
           expect([...records, ...[...rest.end()].map(copy)]).toEqual(all.slice(at + 1));
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 

@@ -114,7 +114,7 @@ describe.each(FORMS)('GT-NB with %s at the edge of two bytes', (_, options) => {
         for (const lesson of lessons) learner.learn(lesson);
         expectLearned();
       }),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 });

@@ -6,6 +6,8 @@ import { modelHash } from '../../../../src/core/models/snapshot.ts';
 import { createExtractor } from '../../../../src/core/text/extractor.ts';
 import type { Extractor } from '../../../../src/core/text/features.ts';
 
+fc.configureGlobal({ numRuns: 50 });
+
 /** Laws of the sums, for every kind: what workers do to a model may not show in it. */
 
 const KINDS = ['multinomial', 'complement', 'bernoulli', 'majority', 'no-change'];

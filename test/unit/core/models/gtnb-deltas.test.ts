@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import type { ModelDelta } from '../../../../src/core/models/model.ts';
 import { FORMS, Learner, lessonsOf, texts, TWO } from './gtnb-support.ts';
 
+fc.configureGlobal({ numRuns: 50 });
+
 /** Laws of the sums of GT-NB: what workers do to a model may not show in it. */
 
 describe.each(FORMS)('GT-NB with %s', (_, options) => {

@@ -64,7 +64,7 @@ describe('the scan', () => {
         fc.property(gtText, (text) => {
           expectSame(scanned(scanner, text), expected(text, options));
         }),
-        { numRuns: 2000 },
+        { numRuns: 1000 },
       );
     },
   );
