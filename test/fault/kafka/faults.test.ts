@@ -25,7 +25,7 @@ describeKafka('killed, cut off and fenced on Kafka', ({ brokers }) => {
       },
       dir: join(space.dir, 'round'),
       dist: join(import.meta.dirname, '../../../dist'),
-      faultMs: 12_000,
+      faultMs: 10_000,
       rate: 300,
       subscribers: 2,
       only: /^(?!.*(?:broker|beyond|storm|swallowed|half-open|clock))/,
