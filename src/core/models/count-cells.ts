@@ -1,6 +1,6 @@
 /**
- * Rows of counts in two bytes each: a table that random look-ups go to is as fast as it is small, and of the counts of a stream's
- * features hardly one in ten thousand needs more.
+ * Rows of counts in two bytes each: a table that random look-ups go to is as fast as it is small, and only the most frequent words of
+ * a long stream need more.
  *
  *   cell < 32,768: the count        cell >= 32,768: which of `#large` holds it
  *

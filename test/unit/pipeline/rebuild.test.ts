@@ -71,6 +71,20 @@ const answers = ({ store }: Pipeline) =>
     );
 
 /** The topic as it is after somebody deleted it. */
+/** Deltas of partition 0 say that they are of version 1; nothing behind their labels is looked at then. */
+function makeVersion1(store: MemoryStore): void {
+  tamper(store, TOPICS.model, 0, (records) =>
+    records.map((record) =>
+      record.key === null
+        ? {
+            ...record,
+            value: Uint8Array.from(record.value!, (byte, at) => (at === 2 ? 1 : byte)),
+          }
+        : record,
+    ),
+  );
+}
+
 async function lose({ store, log }: Pipeline, topic: string): Promise<void> {
   store.topics.delete(topic);
   await log.ensureTopics(topicSpecs(TOPICS, store.topic(TOPICS.source).partitions.length));
@@ -292,17 +306,7 @@ describe('an imported GT-NB', () => {
   test('in the format of an older version is not dropped unless that is forced', async () => {
     const { pipeline, models } = await importedGt('gtnb:bits=10');
     const { length } = pipeline.store.partition(TOPICS.model, 0).records;
-    // The header is that of version 1; nothing behind its labels is looked at.
-    tamper(pipeline.store, TOPICS.model, 0, (records) =>
-      records.map((record) =>
-        record.key === null
-          ? {
-              ...record,
-              value: Uint8Array.from(record.value!, (byte, at) => (at === 2 ? 1 : byte)),
-            }
-          : record,
-      ),
-    );
+    makeVersion1(pipeline.store);
     await expect(rebuild(pipeline, { models })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('begins with an imported model'),
@@ -316,16 +320,7 @@ describe('an imported GT-NB', () => {
     await publish(lost, 30);
     await subscribe(lost);
     await rebuild(lost);
-    tamper(lost.store, TOPICS.model, 0, (records) =>
-      records.map((record) =>
-        record.key === null
-          ? {
-              ...record,
-              value: Uint8Array.from(record.value!, (byte, at) => (at === 2 ? 1 : byte)),
-            }
-          : record,
-      ),
-    );
+    makeVersion1(lost.store);
     expect(await rebuild(lost)).toMatchObject({ records: 30 });
   });
 });
