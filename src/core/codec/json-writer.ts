@@ -8,8 +8,6 @@ const encoder = new TextEncoder();
 /** Integers below have at most so many digits, and are exact. */
 const SAFE_DIGITS = 1e15;
 const MOST_DIGITS = 15;
-/** Bytes that a loop copies before the engine's own copy has begun. */
-const SHORT = 24;
 
 /** Bytes of a piece of JSON that never changes. */
 export function jsonBytes(text: string): Uint8Array {
@@ -24,15 +22,9 @@ export class JsonWriter {
 
   /** A piece that is JSON already. */
   raw(bytes: Uint8Array): void {
-    const { length } = bytes;
-    this.#reserve(length);
-    if (length > SHORT) this.#block.set(bytes, this.#at);
-    else {
-      const block = this.#block;
-      const from = this.#at;
-      for (let i = 0; i < length; i++) block[from + i] = bytes[i] ?? 0;
-    }
-    this.#at += length;
+    this.#reserve(bytes.length);
+    this.#block.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   /** ASCII text that is JSON already: a number, `true`, a digit string. */
