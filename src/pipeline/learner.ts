@@ -36,6 +36,7 @@ export class Learner {
   readonly #calibrator: Calibrator | undefined;
   readonly #features = new FeatureBuffer();
   readonly #forgetting: Forgetting | undefined;
+  /** Undefined: the kind does not react to a drift. */
   readonly #watch: DriftWatch | undefined;
   /** What is to be forgotten some day, oldest first from `#oldest` on. */
   #documents: Document[] = [];
@@ -65,8 +66,7 @@ export class Learner {
 
   /** An answer met its label, which is learned next: at a rise of the errors the kind may forget. */
   scored(isHit: boolean): void {
-    const { onDrift } = this.#forgetting ?? {};
-    if (this.#watch === undefined || onDrift !== 'forget') return;
+    if (this.#watch === undefined) return;
     for (const alarm of this.#watch.scored(isHit ? 0 : 1)) {
       const since = documentsSince(alarm);
       if (since === undefined) continue;

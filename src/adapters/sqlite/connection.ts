@@ -25,7 +25,7 @@ export interface ConnectionOptions {
 const BLOCKING_MS = 5;
 /** SQLite's default. */
 const PAGE_BYTES = 4096;
-/** The WAL is moved into the file each 16 MB: with SQLite's own 4 MB a backlog waits for the disk at every seventh commit. */
+/** The WAL is moved into the file each 16 MB: with SQLite's own 4 MB a backlog waited for the disk at every fifth commit. */
 const CHECKPOINT_PAGES = 4096;
 /** The WAL file is cut back to this when it starts anew, bytes. */
 const WAL_KEPT = 64 * 1024 * 1024;
