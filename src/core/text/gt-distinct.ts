@@ -5,35 +5,39 @@
 
 const FIRST_CELLS = 256;
 const LAST_STAMP = 0x7fff_ffff;
+/** Most cells of a document that shares them; one that needs more has its own. */
+const SHARED_CELLS = 2 ** 16;
+/** [stamp, id]…; a cell is taken if it has the stamp of the document in hand. A constant, see `gt-units.ts`. */
+const SHARED = new Int32Array(2 * SHARED_CELLS);
+/** Of the document in hand, whoever's it is: one is done before another begins. */
+let stamp = 0;
 
 export class DistinctIds {
   length = 0;
   ids = new Int32Array(FIRST_CELLS);
   /** What was given with the first occurrence of each id. */
   origins = new Int32Array(FIRST_CELLS);
-  /** [stamp, id]…; a cell is taken if it has the stamp of this document. */
-  #cells = new Int32Array(2 * FIRST_CELLS);
-  #stamp = 0;
+  #cells = SHARED;
   /** Cells in use for this document less one: a short document stays in the first few cache lines. */
   #mask = FIRST_CELLS - 1;
 
   /** Begins a document that will have about `expected` ids. */
   reset(expected: number): void {
     this.length = 0;
-    if (this.#stamp === LAST_STAMP) {
-      this.#cells.fill(0);
-      this.#stamp = 0;
+    if (stamp === LAST_STAMP) {
+      SHARED.fill(0);
+      stamp = 0;
     }
-    this.#stamp += 1;
+    stamp += 1;
     let cells = FIRST_CELLS;
-    while (cells < expected * 2) cells *= 2;
-    this.#use(cells);
+    while (cells < expected * 2 && cells < SHARED_CELLS) cells *= 2;
+    this.#cells = SHARED;
+    this.#mask = cells - 1;
   }
 
   /** Appends an id unless it is there. */
   add(id: number, origin: number): void {
     const cells = this.#cells;
-    const stamp = this.#stamp;
     const mask = this.#mask;
     let cell = (id & mask) << 1;
     while (cells[cell] === stamp) {
@@ -42,11 +46,11 @@ export class DistinctIds {
     }
     cells[cell] = stamp;
     cells[cell + 1] = id;
-    const at = this.length;
-    this.ids[at] = id;
-    this.origins[at] = origin;
-    this.length = at + 1;
-    if ((at + 1) * 2 > mask) this.#grow();
+    this.#reserve(1);
+    this.ids[this.length] = id;
+    this.origins[this.length] = origin;
+    this.length += 1;
+    if (this.length * 2 > mask) this.#grow();
   }
 
   /**
@@ -58,18 +62,28 @@ export class DistinctIds {
    */
   addAll(hashes: Int32Array, count: number, bits: number, picked?: Uint8Array): void {
     while ((this.length + count) * 2 > this.#mask) this.#grow();
-    const { ids, origins } = this;
-    const cells = this.#cells;
-    const stamp = this.#stamp;
+    this.#reserve(count);
+    if (this.#cells === SHARED) {
+      this.#addShared(hashes, count, bits, picked);
+      return;
+    }
+    for (let at = 0; at < count; at++)
+      if (picked === undefined || picked[at] !== 0) this.add((hashes[at] ?? 0) & bits, at);
+  }
+
+  #addShared(hashes: Int32Array, count: number, bits: number, picked?: Uint8Array): void {
+    const cells = SHARED;
+    const mark = stamp | 0;
     const mask = (this.#mask << 1) | 1;
-    let { length } = this;
+    const { ids, origins } = this;
+    let length = this.length | 0;
     for (let at = 0; at < count; at++) {
       if (picked !== undefined && picked[at] === 0) continue;
       const id = (hashes[at] ?? 0) & bits;
       let cell = (id << 1) & mask;
-      while (cells[cell] === stamp && cells[cell + 1] !== id) cell = (cell + 2) & mask;
-      if (cells[cell] === stamp) continue;
-      cells[cell] = stamp;
+      while (cells[cell] === mark && cells[cell + 1] !== id) cell = (cell + 2) & mask;
+      if (cells[cell] === mark) continue;
+      cells[cell] = mark;
       cells[cell + 1] = id;
       ids[length] = id;
       origins[length] = at;
@@ -78,23 +92,22 @@ export class DistinctIds {
     this.length = length;
   }
 
-  #use(cells: number): void {
-    this.#mask = cells - 1;
-    if (cells * 2 > this.#cells.length) {
-      this.#cells = new Int32Array(cells * 2);
-      this.#stamp = 1;
-    }
-    if (cells > this.ids.length * 2) {
-      this.ids = lengthened(this.ids, cells);
-      this.origins = lengthened(this.origins, cells);
-    }
-  }
-
   /** Twice the cells; the ids are put in again. */
   #grow(): void {
     const { length } = this;
-    this.reset(this.#mask + 1);
+    const cells = (this.#mask + 1) * 2;
+    this.reset(cells / 2);
+    this.#mask = cells - 1;
+    if (cells > SHARED_CELLS) this.#cells = new Int32Array(cells * 2);
     for (let at = 0; at < length; at++) this.add(this.ids[at] ?? 0, this.origins[at] ?? 0);
+  }
+
+  /** Room for `more` ids. */
+  #reserve(more: number): void {
+    const length = this.length + more;
+    if (length <= this.ids.length) return;
+    this.ids = lengthened(this.ids, length * 2);
+    this.origins = lengthened(this.origins, length * 2);
   }
 }
 

@@ -3,7 +3,15 @@ import { DistinctIds } from './gt-distinct.ts';
 import type { TypedFeatures } from './gt-features.ts';
 import { finishChain, gtHash } from './gt-hash.ts';
 import { GtReader, ODD } from './gt-reader.ts';
-import { GtSlots } from './gt-slots.ts';
+import {
+  BIGRAMS,
+  GtSlots,
+  JOINS,
+  SLOT_ENDS,
+  SLOT_STARTS,
+  SLOT_UNITS,
+  UNIGRAMS,
+} from './gt-slots.ts';
 import {
   DEFAULT_NEGATION,
   gtFeatures,
@@ -12,21 +20,30 @@ import {
   toCharacterGrams,
   type GtOptions,
 } from './gt-tokenizer.ts';
-import { NORMALISED } from './gt-units.ts';
+import { LONGEST_TEXT, NORMALISED } from './gt-units.ts';
 
 /**
  * The fast form of `gtFeatures`: one pass from code units to hashed feature ids, without strings.
  *
  *   text ─► units ─► slots and the hashes of unigrams and bigrams ─► distinct ids
  *
- * A text with an odd unit (Σ, İ, letters beyond the basic plane) is handed to the expressions, so both forms always agree. Entities
- * and `<br>` are looked for only where `&` and `<` stand; a text that holds one is normalised and scanned again.
+ * A text with an odd unit (Σ, İ, letters beyond the basic plane) is handed to the expressions, so both forms always agree; so is one
+ * beyond LONGEST_TEXT. Entities and `<br>` are looked for only where `&` and `<` stand; a text that holds one is normalised and
+ * scanned again.
  */
 
 export interface GtScannerOptions extends GtOptions {
   /** Ids run from 0 to 2^bits - 1; an integer from 1 to 31. */
   readonly bits: number;
 }
+
+// Constants of this module rather than imported ones, which the compiler looks up at each use.
+const ALL_UNIGRAMS = UNIGRAMS;
+const ALL_BIGRAMS = BIGRAMS;
+const ALL_JOINS = JOINS;
+
+/** Whose text the slots hold; they are shared. */
+let holder: GtScanner | undefined;
 
 /** Only a mark begins with a capital letter. */
 const MARK_FIRST = NEGATED.charCodeAt(0);
@@ -43,10 +60,11 @@ export class GtScanner implements TypedFeatures {
   /** Names of the features whose origin is no slot. */
   #names: string[] = [];
   #isByName = false;
+  #text = '';
 
   constructor(options: GtScannerOptions) {
     this.#options = options;
-    this.#mask = 2 ** options.bits - 1;
+    this.#mask = -1 >>> (32 - options.bits); // No power: that would be a double.
     this.#slots = new GtSlots(options.negation ?? DEFAULT_NEGATION);
     this.#reader = new GtReader(options.version, this.#slots);
   }
@@ -61,9 +79,11 @@ export class GtScanner implements TypedFeatures {
 
   /** Features of a text: the scanner itself, valid until its next scan. */
   scan(text: string): TypedFeatures {
+    holder = this;
+    this.#text = text;
     if (this.#names.length > 0) this.#names = [];
     this.#distinct.reset(text.length >> 1);
-    let outcome = this.#reader.read(text, false);
+    let outcome = text.length > LONGEST_TEXT ? ODD : this.#reader.read(text, false);
     if (outcome === NORMALISED)
       outcome = this.#reader.read(normalise(text, this.#options.version), true);
     this.#isByName = outcome === ODD;
@@ -76,11 +96,11 @@ export class GtScanner implements TypedFeatures {
 
   /** Name of a feature of the last scan, 0 <= at < length: of those that share its id, the first in the text. */
   name(at: number): string {
-    const slots = this.#slots;
+    if (holder !== this) this.scan(this.#text);
     const origin = this.#distinct.origins[at] ?? 0;
     const type = this.ends.findIndex((end) => at < end);
     if (this.#isByName || type === 3) return this.#names[origin] ?? '';
-    return unitsToString(slots.units, slots.starts[origin - type] ?? 0, slots.ends[origin] ?? 0);
+    return unitsToString(SLOT_UNITS, SLOT_STARTS[origin - type] ?? 0, SLOT_ENDS[origin] ?? 0);
   }
 
   /** By way of the expressions. */
@@ -95,11 +115,10 @@ export class GtScanner implements TypedFeatures {
   /** By way of the slots. */
   #addGrams(): void {
     const { bigrams, trigrams, chars } = this.#options;
-    const slots = this.#slots;
-    this.#distinct.addAll(slots.unigrams, slots.count, this.#mask);
+    const { count } = this.#slots;
+    this.#distinct.addAll(ALL_UNIGRAMS, count, this.#mask);
     this.ends[0] = this.length;
-    if (bigrams !== false)
-      this.#distinct.addAll(slots.bigrams, slots.count, this.#mask, slots.joins);
+    if (bigrams !== false) this.#distinct.addAll(ALL_BIGRAMS, count, this.#mask, ALL_JOINS);
     this.ends[1] = this.length;
     if (trigrams === true) this.#addTrigrams();
     this.ends[2] = this.length;
@@ -110,21 +129,21 @@ export class GtScanner implements TypedFeatures {
   #addTrigrams(): void {
     const slots = this.#slots;
     for (let slot = 2; slot < slots.count; slot++) {
-      if (slots.joins[slot] !== 2) continue;
-      const start = slots.starts[slot - 2] ?? 0;
-      const end = slots.ends[slot] ?? 0;
+      if (JOINS[slot] !== 2) continue;
+      const start = SLOT_STARTS[slot - 2] ?? 0;
+      const end = SLOT_ENDS[slot] ?? 0;
       const hash = finishChain(slots.chainOf(start, end), end - start);
       this.#distinct.add(hash & this.#mask, slot);
     }
   }
 
   #addCharacterGrams(min: number, max: number): void {
-    const { units, starts, ends, count } = this.#slots;
+    const { count } = this.#slots;
     for (let slot = 0; slot < count; slot++) {
-      const start = starts[slot] ?? 0;
-      const first = units[start] === MARK_FIRST ? start + NEGATED.length : start;
-      for (const gram of toCharacterGrams(unitsToString(units, first, ends[slot] ?? 0), min, max))
-        this.#addName(gram);
+      const start = SLOT_STARTS[slot] ?? 0;
+      const first = SLOT_UNITS[start] === MARK_FIRST ? start + NEGATED.length : start;
+      const token = unitsToString(SLOT_UNITS, first, SLOT_ENDS[slot] ?? 0);
+      for (const gram of toCharacterGrams(token, min, max)) this.#addName(gram);
     }
   }
 

@@ -25,7 +25,7 @@ export const IS_SPACE = 1 << 4;
 export const IS_UNSPACED = 1 << 5;
 /** `\w`, which is ASCII. */
 export const IS_USER = 1 << 6;
-/** Lower case depends on the neighbours (Σ) or takes two units (İ). */
+/** Lower case depends on the neighbours (Σ) or takes two units (İ); or it may have to go (the variation selector). */
 export const IS_ODD = 1 << 7;
 export const IS_EYES = 1 << 8;
 export const IS_NOSE = 1 << 9;
@@ -68,13 +68,8 @@ export const START_ENTITY = 12;
 export const START_SURROGATE = 13;
 
 /** Of each that may be a word: classes of the second unit; if it has none of them, it is a word. */
-export const SECONDS = Int32Array.of(
-  0,
-  0,
-  IS_ADDRESS,
-  IS_NOSE | IS_MOUTH | IS_BACKWARD_MOUTH | IS_BACKWARD_EYES,
-  IS_TEAR,
-);
+export const SECONDS = new Int32Array(32); // As long as this it is no object of the heap, whose place may change.
+SECONDS.set([0, 0, IS_ADDRESS, IS_NOSE | IS_MOUTH | IS_BACKWARD_MOUTH | IS_BACKWARD_EYES, IS_TEAR]);
 
 const UNITS = 0x10000;
 const SURROGATES_FIRST = 0xd800;
@@ -152,7 +147,7 @@ function classesOf(): Int32Array {
   mark(String.raw`\s`, IS_SPACE);
   mark(UNSPACED, IS_UNSPACED);
   mark(String.raw`\w`, IS_USER);
-  mark('[Σİ]', IS_ODD);
+  mark('[Σİ\\ufe0f]', IS_ODD);
   mark(EYES, IS_EYES);
   mark(NOSE, IS_NOSE);
   mark(MOUTH, IS_MOUTH);

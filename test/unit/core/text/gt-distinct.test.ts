@@ -25,12 +25,12 @@ test('takes many hashes as it takes ids one by one, those passed over left out',
     fc.property(places, places, fc.nat(100), (all, some, expected) => {
       const bits = 0xffff;
       distinct.reset(expected);
-      many.reset(expected);
       all.forEach(([each], at) => distinct.add(each & bits, at));
       some.forEach(([each, pick], at) => {
         if (pick > 0) distinct.add(each & bits, at);
       });
       const [hashes, picked] = [some.map(([each]) => each), some.map(([, pick]) => pick)];
+      many.reset(expected);
       many.addAll(
         Int32Array.from(all, ([each]) => each),
         all.length,
