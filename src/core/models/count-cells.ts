@@ -12,9 +12,18 @@
 export const LARGE = 0x8000;
 const SLOT = LARGE - 1;
 
+const IS_LOW_FIRST = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** By how many bits the count of a cell is shifted in its word: two cells make one, in the order of the machine. */
+export function laneOf(cell: number): number {
+  return ((cell & 1) === 0) === IS_LOW_FIRST ? 0 : 16;
+}
+
 export class CountCells {
   /** Row-major [row x stride]. Read others than small counts through `at`, and write them through `add`. */
   cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  /** The cells two by two, see {@link laneOf}; empty if they have four bytes. */
+  words: Int32Array<ArrayBuffer>;
   stride: number;
   rows: number;
   /** LARGE, or 0 if no cell is an index. */
@@ -28,11 +37,19 @@ export class CountCells {
     this.stride = stride;
     this.cells = new Uint16Array(rows * stride);
     if (rows > growing) this.cells.fill(0);
+    this.words = wordsOf(this.cells);
   }
 
   at(cell: number): number {
     const count = this.cells[cell] ?? 0;
     return (count & this.mark) === 0 ? count : Math.max(0, this.#large[count & SLOT] ?? 0);
+  }
+
+  /** Two cells as a word; a large count is LARGE. */
+  wordAt(word: number): number {
+    const first = Math.min(this.at(2 * word), LARGE);
+    const second = Math.min(this.at(2 * word + 1), LARGE);
+    return (first << laneOf(0)) | (second << laneOf(1));
   }
 
   /** @param amount any integer; a count below 0 is kept, and read as 0 */
@@ -53,6 +70,7 @@ export class CountCells {
     const slot = this.#free.pop() ?? this.#large.length;
     if (slot === LARGE) {
       this.cells = this.counts();
+      this.words = wordsOf(this.cells);
       this.mark = 0;
       this.#large = [];
       this.cells[cell] = count;
@@ -76,6 +94,7 @@ export class CountCells {
     const cells = this.#empty(this.rows * this.stride);
     cells.set(this.cells);
     this.cells = cells;
+    this.words = wordsOf(cells);
   }
 
   /** Doubles the stride. */
@@ -86,10 +105,19 @@ export class CountCells {
     for (let row = 0, at = 0; at < this.cells.length; row += to, at += from)
       for (let cell = 0; cell < from; cell++) cells[row + cell] = this.cells[at + cell] ?? 0;
     this.cells = cells;
+    this.words = wordsOf(cells);
     this.stride = to;
   }
 
   #empty(length: number): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
     return this.mark === 0 ? new Uint32Array(length) : new Uint16Array(length);
   }
+}
+
+function wordsOf({
+  buffer,
+  length,
+  BYTES_PER_ELEMENT,
+}: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  return new Int32Array(buffer, 0, BYTES_PER_ELEMENT === 2 ? length >> 1 : 0);
 }

@@ -1,7 +1,7 @@
 import type { Features } from '../text/features.ts';
 import type { ClassColumns } from './calibrator.ts';
 import { ClassCounts } from './class-counts.ts';
-import { CountCells } from './count-cells.ts';
+import { CountCells, LARGE, laneOf } from './count-cells.ts';
 import { SumsByFeature, type Addition, type CountUnit } from './gtnb-delta.ts';
 import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
@@ -26,6 +26,7 @@ import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
 const FIRST_ROWS = 1024;
 const NO_COLUMN = -1;
+const LARGE_OF_BOTH = LARGE | (LARGE << 16);
 const NO_FEATURES: Features = { length: 0, ids: new Int32Array(0), values: new Float64Array(0) };
 /** Numbers of the journal before a document's ids: column, amount, mass, number of ids. Amounts are negative to unlearn. */
 const HEAD = 4;
@@ -249,6 +250,43 @@ export class GtnbCounts implements ClassColumns {
     for (let at = 0; at < length; at++)
       if ((ids[at] ?? 0) >= table.rows) table.reserveRows((ids[at] ?? 0) + 1);
     const { stride } = table;
+    this.#vocabulary +=
+      stride === 2 && table.mark !== 0
+        ? this.#changePairs(ids, length, column, amount)
+        : this.#changeRows(ids, length, column, amount);
+    this.totals[column] = (this.totals[column] ?? 0) + amount * length;
+  }
+
+  /** Of two counts in a word. @returns features that are new, less those that are gone */
+  #changePairs(ids: Int32Array, length: number, column: number, amount: number): number {
+    const { table } = this;
+    const lane = laneOf(column) | 0;
+    const step = amount << lane;
+    const { words } = table;
+    let vocabulary = 0;
+    for (let at = 0; at < length; at++) {
+      const id = ids[at] ?? 0;
+      const before = words[id] ?? 0;
+      let after = (before + step) | 0;
+      // A count below 0 has the bit of a large one as well.
+      if (((before | after) & LARGE_OF_BOTH) === 0) words[id] = after;
+      else {
+        table.add(2 * id + column, amount);
+        // With the last place among the large ones the cells got four bytes.
+        if (table.mark === 0)
+          return (
+            vocabulary + this.#changeRows(ids.subarray(at + 1), length - at - 1, column, amount)
+          );
+        after = words[id] ?? 0;
+      }
+      vocabulary += isAny(after) - isAny(before);
+    }
+    return vocabulary;
+  }
+
+  #changeRows(ids: Int32Array, length: number, column: number, amount: number): number {
+    const { table } = this;
+    const { stride } = table;
     let { cells, mark } = table;
     let vocabulary = 0;
     for (let at = 0; at < length; at++) {
@@ -261,11 +299,10 @@ export class GtnbCounts implements ClassColumns {
         ({ cells, mark } = table);
         after = cells[row + column] ?? 0;
       }
-      const others = stride === 2 ? (cells[row + 1 - column] ?? 0) : this.#others(row, column);
+      const others = this.#others(row, column);
       vocabulary += isAny(others | after) - isAny(others | before);
     }
-    this.#vocabulary += vocabulary;
-    this.totals[column] = (this.totals[column] ?? 0) + amount * length;
+    return vocabulary;
   }
 
   /** Bits of the cells of a row but for one column. */

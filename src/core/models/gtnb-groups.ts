@@ -1,6 +1,7 @@
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
-import { FeatureRows } from './gtnb-rows.ts';
+import { laneOf } from './count-cells.ts';
+import { FeatureRows, ROW_WORDS } from './gtnb-rows.ts';
 import { LogTable } from './log-table.ts';
 
 /**
@@ -17,8 +18,15 @@ const RARE = 3;
 const COMMON = 10;
 const FREQUENT = 100;
 const BIN_COUNT = 4;
-/** Not the imported one: the compiler sees the values of a module's own constants, and looks up the others each time. */
+/** A place for each bin, and one for features never seen. */
+const PLACE_COUNT = BIN_COUNT + 1;
+// Not the imported ones: the compiler sees the values of a module's own constants, and looks up the others each time.
 const TYPE_COUNT = TYPES;
+const WORDS = ROW_WORDS;
+/** By place, see {@link placeOf}: sums of the features of one type. Constants of this size have their address in compiled code. */
+const SUMS = new Float64Array(16);
+/** By feature of the block: its place. */
+const PLACES = new Uint8Array(WORDS.length);
 
 const SUBJECTIVITY = TYPES * BIN_COUNT;
 export const POLARITY = SUBJECTIVITY + 1;
@@ -40,6 +48,8 @@ export const INITIAL_WEIGHTS: readonly number[] = [
 
 /** Of the lexicon sums, per point of a word's value. */
 const LEXICON_SCALE = 0.3;
+/** Bits of the one of two counts in a word. */
+const ALL_OF_ONE = 0xffff;
 /** Keeps the logarithm of an empty class finite; the same for all, so it cancels. */
 const TINY = 1e-300;
 
@@ -57,10 +67,10 @@ export class GroupSums {
   #positive = 0;
   #negative = 0;
   readonly #rows = new FeatureRows();
-  /** [place x position]: sums of one type, see {@link placeOf}. */
-  #sums = new Float64Array(BIN_COUNT + 1);
-  /** By place: features of one type. */
-  readonly #members = new Int32Array(BIN_COUNT + 1);
+  /** [type x position x place]: sums of the features; of two classes one number, for the second: the first has its opposite. */
+  #sums = new Float64Array(0);
+  /** [type x place]: features. */
+  readonly #members = new Int32Array(TYPES * PLACE_COUNT);
 
   /**
    * @param declared number of declared classes: the lexicon speaks about the first and the last, and needs two
@@ -92,14 +102,22 @@ export class GroupSums {
 
   /** Makes `x` those of a document. */
   fill(features: TypedFeatures, order: readonly number[]): void {
+    const { ids, length, ends } = features;
+    const rows = this.#rows;
+    const { table, base } = this.#counts;
     this.prepare(order);
-    this.#rows.load(features, this.#counts, order, this.#lexicon);
-    this.#logs.reserve(this.#rows.bound);
-    if (order.length === 2) this.#gatherPair(features);
-    else this.#gather(features, order.length);
+    rows.begin(table, order, base);
+    for (let from = 0; from < length; from += rows.atOnce) {
+      const block = Math.min(rows.atOnce, length - from);
+      rows.load(ids, from, block, table);
+      rows.setApart(from, block, this.#lexicon);
+      this.#logs.reserve(rows.bound);
+      this.#gather(ends, from, from + block, order);
+    }
+    this.#addGathered(ends, order.length);
     this.#addApart(features, order);
-    this.#temper(features.ends, order.length);
-    this.#addLexicon(features.ends[0] ?? 0, order.length);
+    this.#temper(ends, order.length);
+    this.#addLexicon(ends[0] ?? 0, order.length);
     this.#addPrior(order);
   }
 
@@ -115,7 +133,7 @@ export class GroupSums {
       this.x = new Float64Array(GROUPS * classes);
       this.#shares = new Float64Array(classes);
       this.#logTotals = new Float64Array(classes);
-      this.#sums = new Float64Array((BIN_COUNT + 1) * Math.max(1, classes));
+      this.#sums = new Float64Array(TYPES * PLACE_COUNT * classes);
     }
     const smoothing = this.#alpha * vocabulary + TINY * unit;
     for (let position = 0; position < classes; position++)
@@ -177,79 +195,162 @@ export class GroupSums {
     return sum;
   }
 
-  /** Sums of the features of each type by bin. */
-  #gather({ ends }: TypedFeatures, classes: number): void {
-    const { x } = this;
-    const { base } = this.#counts;
-    const { counts, frequencies } = this.#rows;
-    const { table } = this.#logs;
-    const sums = this.#sums;
-    const members = this.#members;
-    const logTotals = this.#logTotals;
-    let at = 0;
-    for (let type = 0; type < TYPE_COUNT; type++) {
-      const end = ends[type] ?? 0;
-      if (end === at) continue;
-      sums.fill(0);
-      members.fill(0);
-      for (; at < end; at++) {
-        const row = at * classes;
-        let frequency = 0;
-        if (base === 1) frequency = frequencies[at] ?? 0;
-        else for (let cell = row; cell < row + classes; cell++) frequency += counts[cell] ?? 0;
-        const place = placeOf(frequency);
-        members[place] = (members[place] ?? 0) + 1;
-        const to = place * classes;
+  /** Sums up the features of a block, by type and bin. */
+  #gather(ends: Int32Array, from: number, to: number, order: readonly number[]): void {
+    const classes = order.length;
+    if (classes !== 2) this.#place(to - from);
+    for (let type = 0, at = from; type < TYPE_COUNT; type++) {
+      const end = Math.min(to, ends[type] ?? 0);
+      if (end <= at) continue;
+      const sums = type * classes * PLACE_COUNT;
+      if (classes === 2) this.#gatherPair(at - from, end - from, order, sums);
+      else {
+        this.#count(at - from, end - from, type * PLACE_COUNT);
         for (let position = 0; position < classes; position++)
-          sums[to + position] =
-            (sums[to + position] ?? 0) + (table[counts[row + position] ?? 0] ?? 0);
+          this.#gatherClass(
+            at - from,
+            end - from,
+            order[position] ?? 0,
+            sums + position * PLACE_COUNT,
+          );
       }
-      for (let bin = 0; bin < BIN_COUNT; bin++) {
-        const from = (bin + 1) * classes;
-        const to = (type * BIN_COUNT + bin) * classes;
-        const features = members[bin + 1] ?? 0;
-        let mean = 0;
-        for (let position = 0; position < classes; position++) {
-          const share = (sums[from + position] ?? 0) - features * (logTotals[position] ?? 0);
-          x[to + position] = share;
-          mean += share / classes;
-        }
-        for (let position = 0; position < classes; position++)
-          x[to + position] = (x[to + position] ?? 0) - mean;
-      }
+      at = end;
     }
   }
 
   /**
-   * The same for two classes: one number a feature, for the second class; the first has its opposite. Without a branch: which bin a
-   * feature goes to is as good as random, and a wrong guess costs more than the sum.
+   * Of two classes. Without a branch: which bin a feature goes to is as good as random, and a wrong guess costs more than the sum.
+   *
+   * @param sums where those of the type begin
    */
-  #gatherPair({ ends }: TypedFeatures): void {
-    const { x } = this;
+  #gatherPair(from: number, to: number, order: readonly number[], sums: number): void {
+    const words = WORDS;
+    const places = SUMS;
     const { base } = this.#counts;
-    const { counts, frequencies } = this.#rows;
     const { table } = this.#logs;
-    const sums = this.#sums;
+    const width = this.#rows.width | 0;
+    const first = base + (order[0] ?? 0);
+    const second = base + (order[1] ?? 0);
+    const firstWord = first >> 1;
+    const secondWord = second >> 1;
+    const firstLane = laneOf(first);
+    const secondLane = laneOf(second);
+    const frequencyLane = laneOf(0);
     const offset = (this.#logTotals[0] ?? 0) - (this.#logTotals[1] ?? 0);
-    let at = 0;
+    this.#fetch(sums);
+    for (let at = from; at < to; at++) {
+      const row = at * width;
+      const one = ((words[row + firstWord] ?? 0) >>> firstLane) & ALL_OF_ONE;
+      const other = ((words[row + secondWord] ?? 0) >>> secondLane) & ALL_OF_ONE;
+      const place = placeOf(
+        base === 1 ? ((words[row] ?? 0) >>> frequencyLane) & ALL_OF_ONE : one + other,
+      );
+      const ratio = (table[other] ?? 0) - (table[one] ?? 0) + offset;
+      places[place] = (places[place] ?? 0) + ratio;
+    }
+    this.#put(sums);
+  }
+
+  /** Finds the place of each feature of a block. */
+  #place(length: number): void {
+    const words = WORDS;
+    const places = PLACES;
+    const { base } = this.#counts;
+    const width = this.#rows.width | 0;
+    const frequencyLane = laneOf(0);
+    for (let at = 0; at < length; at++) {
+      const row = at * width;
+      let frequency = 0;
+      if (base === 1) frequency = ((words[row] ?? 0) >>> frequencyLane) & ALL_OF_ONE;
+      else
+        for (let word = row; word < row + width; word++)
+          frequency += ((words[word] ?? 0) & ALL_OF_ONE) + ((words[word] ?? 0) >>> 16);
+      places[at] = placeOf(frequency);
+    }
+  }
+
+  /** Counts the features of each place. */
+  #count(from: number, to: number, members: number): void {
+    const places = PLACES;
+    for (let at = from; at < to; at++) {
+      const member = members + (places[at] ?? 0);
+      this.#members[member] = (this.#members[member] ?? 0) + 1;
+    }
+  }
+
+  /** Of one of several classes: logarithms of its counts. */
+  #gatherClass(from: number, to: number, column: number, sums: number): void {
+    const words = WORDS;
+    const places = PLACES;
+    const totals = SUMS;
+    const { table } = this.#logs;
+    const width = this.#rows.width | 0;
+    const cell = this.#counts.base + column;
+    const word = cell >> 1;
+    const lane = laneOf(cell);
+    this.#fetch(sums);
+    for (let at = from; at < to; at++) {
+      const count = ((words[at * width + word] ?? 0) >>> lane) & ALL_OF_ONE;
+      const place = places[at] ?? 0;
+      totals[place] = (totals[place] ?? 0) + (table[count] ?? 0);
+    }
+    this.#put(sums);
+  }
+
+  #fetch(sums: number): void {
+    for (let place = 0; place < PLACE_COUNT; place++) SUMS[place] = this.#sums[sums + place] ?? 0;
+  }
+
+  #put(sums: number): void {
+    for (let place = 0; place < PLACE_COUNT; place++) this.#sums[sums + place] = SUMS[place] ?? 0;
+  }
+
+  /** Puts what was summed up into `x`, centred, and empties it. */
+  #addGathered(ends: Int32Array, classes: number): void {
+    let from = 0;
     for (let type = 0; type < TYPE_COUNT; type++) {
       const end = ends[type] ?? 0;
-      if (end === at) continue;
-      for (let place = 0; place <= BIN_COUNT; place++) sums[place] = 0;
-      for (; at < end; at++) {
-        const first = counts[2 * at] ?? 0;
-        const second = counts[2 * at + 1] ?? 0;
-        const place = placeOf(base === 1 ? (frequencies[at] ?? 0) : first + second);
-        const ratio = (table[second] ?? 0) - (table[first] ?? 0) + offset;
-        sums[place] = (sums[place] ?? 0) + ratio;
-      }
-      for (let bin = 0; bin < BIN_COUNT; bin++) {
-        const share = (sums[bin + 1] ?? 0) / 2;
-        const to = (type * BIN_COUNT + bin) * 2;
-        x[to] = -share;
-        x[to + 1] = share;
-      }
+      if (end === from) continue;
+      from = end;
+      if (classes === 2) this.#addPair(type);
+      else this.#addClasses(type, classes);
     }
+  }
+
+  #addPair(type: number): void {
+    const { x } = this;
+    const sums = this.#sums;
+    const first = type * 2 * PLACE_COUNT;
+    for (let bin = 0; bin < BIN_COUNT; bin++) {
+      const share = (sums[first + bin + 1] ?? 0) / 2;
+      const to = (type * BIN_COUNT + bin) * 2;
+      x[to] = -share;
+      x[to + 1] = share;
+    }
+    for (let place = 0; place < PLACE_COUNT; place++) sums[first + place] = 0;
+  }
+
+  #addClasses(type: number, classes: number): void {
+    const { x } = this;
+    const sums = this.#sums;
+    const members = this.#members;
+    const logTotals = this.#logTotals;
+    const first = type * classes * PLACE_COUNT;
+    for (let bin = 0; bin < BIN_COUNT; bin++) {
+      const to = (type * BIN_COUNT + bin) * classes;
+      const features = members[type * PLACE_COUNT + bin + 1] ?? 0;
+      let mean = 0;
+      for (let position = 0; position < classes; position++) {
+        const sum = sums[first + position * PLACE_COUNT + bin + 1] ?? 0;
+        const share = sum - features * (logTotals[position] ?? 0);
+        x[to + position] = share;
+        mean += share / classes;
+      }
+      for (let position = 0; position < classes; position++)
+        x[to + position] = (x[to + position] ?? 0) - mean;
+    }
+    for (let place = 0; place < PLACE_COUNT; place++) members[type * PLACE_COUNT + place] = 0;
+    for (let cell = first; cell < first + classes * PLACE_COUNT; cell++) sums[cell] = 0;
   }
 
   /** Adds the features that were set apart. */

@@ -1,137 +1,139 @@
-import type { LexiconValues, TypedFeatures } from '../text/gt-features.ts';
-import type { GtnbCounts } from './gtnb-counts.ts';
-import { LONGEST_TABLE } from './log-table.ts';
+import type { LexiconValues } from '../text/gt-features.ts';
+import { LARGE, laneOf, type CountCells } from './count-cells.ts';
 
 /**
  * What the model knows of the features of one document, fetched before anything is made of it: rows lie all over a table that no
- * cache holds, and in a loop that does nothing else and has no branch many of them are under way at once.
+ * cache holds, and in a loop that does nothing else and has no branch many of them are under way at once. The shorter the loop, the
+ * more of them; so it takes rows as they are, two counts in a word.
+ *
+ * A document is looked at by blocks of features; hardly any has more than one. The buffers are constants that all models share, see
+ * `gt-units.ts`.
  *
  * A few features are set apart, to be looked at one by one: words of the lexicon, and counts beyond the table of logarithms. In
- * `counts` and `frequencies` they are as if never seen, so that the loops over all features need to know nothing of them.
- *
- * Buffers are kept from document to document; cells beyond its features hold what was there before.
+ * `ROW_WORDS` they are as if never seen, so that the loops over all features need to know nothing of them.
  */
+
+const MOST_ROWS = 2 ** 15;
+const MOST_WORDS = 2 * MOST_ROWS;
+const WORDS = new Int32Array(MOST_WORDS);
+const IDS = new Int32Array(MOST_ROWS);
+
+/** [feature of the block x words of a row]: as in the table; columns that are no class of the answer are 0. */
+export const ROW_WORDS = WORDS;
+/** Ids of the block. */
+export const ROW_IDS = IDS;
+
+/** Of both counts of a word: it is a large one, and as such beyond the table of logarithms. */
+const LARGE_OF_BOTH = LARGE | (LARGE << 16);
+const ALL_OF_ONE = 0xffff;
+
 export class FeatureRows {
-  /** [feature x position]: n in units, classes in the order of the answer; below LONGEST_TABLE. */
-  counts = new Int32Array(512);
-  /** By feature: df, where it is kept apart from the counts. */
-  frequencies = new Int32Array(256);
-  /** Features set apart: their places, ascending. */
+  /** Words of a row. */
+  width = 1;
+  /** Features of a block. */
+  atOnce = MOST_ROWS;
+  /** Features set apart: their places in the document, ascending. */
   apart = new Int32Array(256);
   apartLength = 0;
-  /** No count is larger; below LONGEST_TABLE. */
+  /** No count of the block is larger. */
   bound = 0;
   /** Features without a count. */
   unknown = 0;
-  /** By feature: bits of all its counts together. */
-  #bits = new Int32Array(256);
+  /** By word of a row: bits of the columns that are looked at. */
+  #masks = new Int32Array(1);
+  #order: readonly number[] | undefined;
 
-  /** @param order column of each position */
-  load(
-    { ids, length }: TypedFeatures,
-    table: GtnbCounts,
-    order: readonly number[],
-    lexicon: LexiconValues | undefined,
-  ): void {
-    const classes = order.length;
-    this.#reserve(length, classes);
-    if (classes === 2) this.#loadPairs(ids, length, table, order[0] ?? 0, order[1] ?? 0);
-    else this.#loadRows(ids, length, table, order);
-    if (table.base === 1) this.#loadFrequencies(ids, length, table);
-    this.#setApart(ids, length, classes, lexicon);
+  /**
+   * Begins a document.
+   *
+   * @param order column of each class of the answer
+   * @param base cells of a row before the first column; they are looked at
+   */
+  begin(table: CountCells, order: readonly number[], base: number): void {
+    this.apartLength = 0;
+    this.unknown = 0;
+    const width = table.stride >> 1;
+    if (order === this.#order && width === this.width) return;
+    this.#order = order;
+    this.width = width;
+    this.atOnce = Math.min(MOST_ROWS, Math.floor(MOST_WORDS / width));
+    const masks = new Int32Array(width);
+    const look = (cell: number): void => {
+      masks[cell >> 1] = (masks[cell >> 1] ?? 0) | (ALL_OF_ONE << laneOf(cell));
+    };
+    for (let cell = 0; cell < base; cell++) look(cell);
+    for (const column of order) look(base + column);
+    this.#masks = masks;
   }
 
-  #reserve(length: number, classes: number): void {
-    if (length * classes > this.counts.length) this.counts = new Int32Array(length * classes * 2);
-    if (length <= this.apart.length) return;
-    this.frequencies = new Int32Array(length * 2);
-    this.apart = new Int32Array(length * 2);
-    this.#bits = new Int32Array(length * 2);
+  /** Fetches the block that begins at a place of the document. */
+  load(ids: Int32Array, from: number, length: number, table: CountCells): void {
+    if (table.mark === 0 || this.width > 1) this.#loadRows(ids, from, length, table);
+    else this.#loadWords(ids, from, length, table);
   }
 
-  #loadPairs(
-    ids: Int32Array,
-    length: number,
-    { table: { cells, stride }, base }: GtnbCounts,
-    first: number,
-    second: number,
-  ): void {
-    const { counts } = this;
-    const bits = this.#bits;
+  #loadWords(ids: Int32Array, from: number, length: number, { words }: CountCells): void {
+    const rows = WORDS;
+    const kept = IDS;
+    const mask = (this.#masks[0] ?? 0) | 0;
     for (let at = 0; at < length; at++) {
-      const id = ids[at] ?? 0;
-      // An id that was never met, or lies beyond the table, reads row 0, and none of it.
-      const row = id * stride + base;
-      const one = cells[row + first] ?? 0;
-      const other = cells[row + second] ?? 0;
-      counts[2 * at] = one;
-      counts[2 * at + 1] = other;
-      bits[at] = one | other;
+      const id = ids[from + at] ?? 0;
+      kept[at] = id;
+      // An id that was never met may lie beyond the table.
+      rows[at] = (words[id] ?? 0) & mask;
     }
   }
 
-  #loadRows(
-    ids: Int32Array,
-    length: number,
-    { table: { cells, stride }, base }: GtnbCounts,
-    order: readonly number[],
-  ): void {
-    const { counts } = this;
-    const bits = this.#bits;
-    const classes = order.length;
+  #loadRows(ids: Int32Array, from: number, length: number, table: CountCells): void {
+    const rows = WORDS;
+    const kept = IDS;
+    const masks = this.#masks;
+    const { width } = this;
+    const { words, mark } = table;
     for (let at = 0, to = 0; at < length; at++) {
-      const id = ids[at] ?? 0;
-      const row = id * stride + base;
-      let all = 0;
-      for (let position = 0; position < classes; position++) {
-        const count = cells[row + (order[position] ?? 0)] ?? 0;
-        counts[to++] = count;
-        all |= count;
-      }
-      bits[at] = all;
+      const id = ids[from + at] ?? 0;
+      kept[at] = id;
+      for (let word = 0; word < width; word++)
+        rows[to++] =
+          (mark === 0 ? table.wordAt(id * width + word) : (words[id * width + word] ?? 0)) &
+          (masks[word] ?? 0);
     }
   }
 
-  #loadFrequencies(ids: Int32Array, length: number, { table }: GtnbCounts): void {
-    const { cells, stride } = table;
-    const { frequencies } = this;
-    const bits = this.#bits;
-    for (let at = 0; at < length; at++) {
-      const frequency = cells[(ids[at] ?? 0) * stride] ?? 0;
-      frequencies[at] = frequency;
-      bits[at] = (bits[at] ?? 0) | frequency;
-    }
-  }
-
-  #setApart(
-    ids: Int32Array,
-    length: number,
-    classes: number,
-    lexicon: LexiconValues | undefined,
-  ): void {
+  /**
+   * Sets features of the block apart, and looks at how large the others' counts are.
+   *
+   * @param from place of the block in the document
+   */
+  setApart(from: number, length: number, lexicon: LexiconValues | undefined): void {
+    const rows = WORDS;
+    const ids = IDS;
+    const { width } = this;
+    if (this.apart.length < this.apartLength + length)
+      this.apart = lengthened(this.apart, 2 * (this.apartLength + length));
     const { apart } = this;
-    const bits = this.#bits;
-    let found = 0;
-    let bound = 0;
+    let found = this.apartLength;
     let known = 0;
+    let bound = 0;
     for (let at = 0; at < length; at++) {
-      const all = bits[at] ?? 0;
+      const first = at * width;
+      let all = rows[first] ?? 0;
+      for (let word = 1; word < width; word++) all |= rows[first + word] ?? 0;
       known += (all | -all) >>> 31;
       const isWord = lexicon !== undefined && lexicon.of(ids[at] ?? 0) !== 0;
-      if (isWord || all >>> LONGEST_BITS !== 0) apart[found++] = at;
-      else bound |= all;
+      if (isWord || (all & LARGE_OF_BOTH) !== 0) {
+        apart[found++] = from + at;
+        for (let word = 0; word < width; word++) rows[first + word] = 0;
+      } else bound |= all;
     }
-    this.unknown = length - known;
+    this.unknown += length - known;
     this.apartLength = found;
-    this.bound = bound;
-    for (let index = 0; index < found; index++) this.#forget(apart[index] ?? 0, classes);
-  }
-
-  #forget(at: number, classes: number): void {
-    this.frequencies[at] = 0;
-    for (let cell = at * classes; cell < (at + 1) * classes; cell++) this.counts[cell] = 0;
+    this.bound = (bound & ALL_OF_ONE) | (bound >>> 16);
   }
 }
 
-/** Its value is here, not imported: only so does the compiler know it in the loop. */
-const LONGEST_BITS = Math.log2(LONGEST_TABLE);
+function lengthened(cells: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(length);
+  copy.set(cells);
+  return copy;
+}
