@@ -56,6 +56,7 @@ interface Figures {
 const BITS = 20;
 const ALPHA = 0.5;
 const LEXICON_SCALE = 0.3;
+const ALL_GROUPS = Int32Array.from({ length: GROUPS }, (_, group) => group);
 /** A feature with less is one that was never learned. */
 const LEAST = 0.5;
 
@@ -111,7 +112,8 @@ class WeightedGtnb {
     const { ids, length } = this.#features ?? { ids: new Int32Array(0), length: 0 };
     const classes = this.#classes.length;
     const truth = this.#classes.indexOf(label);
-    this.#calibrator.learn(this.#x, this.p, this.#order, truth, 1);
+    const sums = { x: this.#x, groups: ALL_GROUPS, groupCount: GROUPS };
+    this.#calibrator.learn(sums, this.p, this.#order, truth, 1);
     for (let at = 0; at < length; at++) {
       const id = ids[at] ?? 0;
       if (this.#known[id] === 0) {

@@ -26,6 +26,15 @@ export interface ClassColumns {
   columnFor(label: string): number;
 }
 
+/** Group sums of a document. */
+export interface GroupValues {
+  /** Row-major [group x position]. */
+  readonly x: Float64Array;
+  /** Groups that may have a sum other than 0, ascending; the first `groupCount` cells. */
+  readonly groups: Int32Array;
+  readonly groupCount: number;
+}
+
 /** A calibrator as data, JSON-safe and canonical: equal calibrators of one partition give equal states. */
 export interface CalibratorState {
   /** a by group. */
@@ -90,14 +99,14 @@ export class Calibrator {
   /**
    * Learns one record; allocates nothing.
    *
-   * @param x group sums of the document, row-major [group x position]
+   * @param sums of the document
    * @param p probability of each class, by position: the answer of the present state
    * @param order column of each position
    * @param truth position of the label
    * @param weight of the record, > 0; 1 is a whole one
    */
   learn(
-    x: Float64Array,
+    { x, groups, groupCount }: GroupValues,
     p: Float64Array,
     order: readonly number[],
     truth: number,
@@ -105,8 +114,9 @@ export class Calibrator {
   ): void {
     const { weights, squares, bias } = this;
     const classes = order.length;
-    let at = 0;
-    for (let group = 0; group < weights.length; group++) {
+    for (let index = 0; index < groupCount; index++) {
+      const group = groups[index] ?? 0;
+      let at = group * classes;
       let gradient = 0;
       for (let position = 0; position < classes; position++)
         gradient += ((p[position] ?? 0) - (position === truth ? 1 : 0)) * (x[at++] ?? 0);

@@ -247,25 +247,29 @@ export class GtnbCounts implements ClassColumns {
    */
   #changeWhole({ ids, length }: Features, column: number, amount: number): void {
     const { table } = this;
-    for (let at = 0; at < length; at++)
-      if ((ids[at] ?? 0) >= table.rows) table.reserveRows((ids[at] ?? 0) + 1);
-    const { stride } = table;
     this.#vocabulary +=
-      stride === 2 && table.mark !== 0
-        ? this.#changePairs(ids, length, column, amount)
-        : this.#changeRows(ids, length, column, amount);
+      table.stride === 2 && table.mark !== 0
+        ? this.#changePairs(ids, 0, length, column, amount)
+        : this.#changeRows(ids, 0, length, column, amount);
     this.totals[column] = (this.totals[column] ?? 0) + amount * length;
   }
 
   /** Of two counts in a word. @returns features that are new, less those that are gone */
-  #changePairs(ids: Int32Array, length: number, column: number, amount: number): number {
+  #changePairs(
+    ids: Int32Array,
+    from: number,
+    length: number,
+    column: number,
+    amount: number,
+  ): number {
     const { table } = this;
-    const lane = laneOf(column) | 0;
-    const step = amount << lane;
     const { words } = table;
+    const rows = table.rows | 0;
+    const step = amount << laneOf(column);
     let vocabulary = 0;
-    for (let at = 0; at < length; at++) {
+    for (let at = from; at < length; at++) {
       const id = ids[at] ?? 0;
+      if (id >= rows) return vocabulary + this.#changeRows(ids, at, length, column, amount);
       const before = words[id] ?? 0;
       let after = (before + step) | 0;
       // A count below 0 has the bit of a large one as well.
@@ -274,9 +278,7 @@ export class GtnbCounts implements ClassColumns {
         table.add(2 * id + column, amount);
         // With the last place among the large ones the cells got four bytes.
         if (table.mark === 0)
-          return (
-            vocabulary + this.#changeRows(ids.subarray(at + 1), length - at - 1, column, amount)
-          );
+          return vocabulary + this.#changeRows(ids, at + 1, length, column, amount);
         after = words[id] ?? 0;
       }
       vocabulary += isAny(after) - isAny(before);
@@ -284,12 +286,19 @@ export class GtnbCounts implements ClassColumns {
     return vocabulary;
   }
 
-  #changeRows(ids: Int32Array, length: number, column: number, amount: number): number {
+  #changeRows(
+    ids: Int32Array,
+    from: number,
+    length: number,
+    column: number,
+    amount: number,
+  ): number {
     const { table } = this;
+    for (let at = from; at < length; at++) table.reserveRows((ids[at] ?? 0) + 1);
     const { stride } = table;
     let { cells, mark } = table;
     let vocabulary = 0;
-    for (let at = 0; at < length; at++) {
+    for (let at = from; at < length; at++) {
       const row = (ids[at] ?? 0) * stride;
       const before = cells[row + column] ?? 0;
       let after = before + amount;

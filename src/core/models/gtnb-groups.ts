@@ -1,6 +1,7 @@
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
 import { laneOf } from './count-cells.ts';
+import type { GroupValues } from './calibrator.ts';
 import { FeatureRows, ROW_WORDS } from './gtnb-rows.ts';
 import { LogTable } from './log-table.ts';
 
@@ -53,8 +54,10 @@ const ALL_OF_ONE = 0xffff;
 /** Keeps the logarithm of an empty class finite; the same for all, so it cancels. */
 const TINY = 1e-300;
 
-export class GroupSums {
+export class GroupSums implements GroupValues {
   x = new Float64Array(0);
+  readonly groups = new Int32Array(GROUPS);
+  groupCount = 0;
   readonly #counts: GtnbCounts;
   readonly #lexicon: LexiconValues | undefined;
   readonly #lastPole: number;
@@ -114,6 +117,7 @@ export class GroupSums {
       this.#logs.reserve(rows.bound);
       this.#gather(ends, from, from + block, order);
     }
+    this.#list(ends);
     this.#addGathered(ends, order.length);
     this.#addApart(features, order);
     this.#temper(ends, order.length);
@@ -126,9 +130,11 @@ export class GroupSums {
     const { totals, vocabulary, unit } = this.#counts;
     const classes = order.length;
     if (this.#shares.length === classes) {
-      // A loop: the engine's fill is a call out of the compiled code.
-      const { x } = this;
-      for (let cell = 0; cell < x.length; cell++) x[cell] = 0;
+      // What the document before left. A loop: the engine's fill is a call out of the compiled code.
+      const { x, groups } = this;
+      for (let index = 0; index < this.groupCount; index++)
+        for (let position = 0; position < classes; position++)
+          x[(groups[index] ?? 0) * classes + position] = 0;
     } else {
       this.x = new Float64Array(GROUPS * classes);
       this.#shares = new Float64Array(classes);
@@ -189,10 +195,28 @@ export class GroupSums {
   tempered(position: number, weights: Float64Array): number {
     const { x } = this;
     const classes = this.#shares.length;
+    const { groups, groupCount } = this;
     let sum = 0;
-    for (let group = 0, at = position; group < GROUPS; group++, at += classes)
-      sum += (weights[group] ?? 0) * (x[at] ?? 0);
+    for (let index = 0; index < groupCount; index++) {
+      const group = groups[index] ?? 0;
+      sum += (weights[group] ?? 0) * (x[group * classes + position] ?? 0);
+    }
     return sum;
+  }
+
+  /** Lists the groups of a document. */
+  #list(ends: Int32Array): void {
+    const { groups } = this;
+    let count = 0;
+    let from = 0;
+    for (let type = 0; type < TYPE_COUNT; type++) {
+      const end = ends[type] ?? 0;
+      if (end === from) continue;
+      from = end;
+      for (let bin = 0; bin < BIN_COUNT; bin++) groups[count++] = type * BIN_COUNT + bin;
+    }
+    for (let group = SUBJECTIVITY; group < GROUPS; group++) groups[count++] = group;
+    this.groupCount = count;
   }
 
   /** Sums up the features of a block, by type and bin. */

@@ -170,7 +170,7 @@ export class Gtnb implements Model {
     }
     if (!this.#isScored(features, calibrator, order)) this.#score(features, calibrator, order);
     const addition = this.#additionOf(this.#p[truth] ?? 0, weight);
-    calibrator.learn(this.#sums.x, this.#p, order, truth, weight / WHOLE);
+    calibrator.learn(this.#sums, this.#p, order, truth, weight / WHOLE);
     this.#counts.learn(features, label, sight, addition);
     return this.unit === 1 ? undefined : addition;
   }

@@ -68,7 +68,7 @@ export class HashedLexicon {
    */
   constructor(lexicon: ReadonlyMap<string, number>, bits: number) {
     // Two features a token; at most half full.
-    const size = 2 ** Math.ceil(Math.log2(4 * Math.max(1, lexicon.size)));
+    const size = 1 << Math.ceil(Math.log2(4 * Math.max(1, lexicon.size))); // No power: that would be a double.
     this.#mask = size - 1;
     this.#ids = new Int32Array(size).fill(-1);
     this.#values = new Float64Array(size);
@@ -90,7 +90,8 @@ export class HashedLexicon {
 
   #find(id: number): number {
     const ids = this.#ids;
-    for (let slot = id & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const mask = this.#mask;
+    for (let slot = id & mask; ; slot = (slot + 1) & mask) {
       const found = ids[slot];
       if (found === -1) return 0;
       if (found === id) return this.#values[slot] ?? 0;

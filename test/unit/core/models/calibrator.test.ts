@@ -6,6 +6,7 @@ import {
   meanOfCalibrators,
   type CalibratorState,
   type ClassColumns,
+  type GroupValues,
 } from '../../../../src/core/models/calibrator.ts';
 
 class Columns implements ClassColumns {
@@ -24,8 +25,15 @@ class Columns implements ClassColumns {
 const ORDER = [0, 1];
 const EVEN = Float64Array.of(0.5, 0.5);
 
+/** Sums of all groups. */
+const valuesOf = (x: Float64Array, classes: number): GroupValues => {
+  const groupCount = x.length / classes;
+  return { x, groups: Int32Array.from({ length: groupCount }, (_, group) => group), groupCount };
+};
+
 /** Group sums of two groups and two classes. */
-const sums = (first: number, second: number) => Float64Array.of(-first, first, -second, second);
+const sums = (first: number, second: number) =>
+  valuesOf(Float64Array.of(-first, first, -second, second), 2);
 
 function newCalibrator(): Calibrator {
   return new Calibrator([1.2, 0.7], new Columns('negative', 'positive'));
@@ -84,7 +92,7 @@ describe('a chunk', () => {
     columns.labels.push('a', 'b', 'c', 'd');
     calibrator.reserve(6);
     const p = new Float64Array(6).fill(1 / 6);
-    calibrator.learn(new Float64Array(12).fill(0.3), p, [0, 1, 2, 3, 4, 5], 5, 1);
+    calibrator.learn(valuesOf(new Float64Array(12).fill(0.3), 6), p, [0, 1, 2, 3, 4, 5], 5, 1);
     expect(calibrator.snapshot()).not.toEqual(marked);
     calibrator.rollback();
     expect(calibrator.snapshot()).toEqual(marked);
@@ -201,7 +209,7 @@ describe('the merge of partitions', () => {
   test('takes a class that another partition met', () => {
     const columns = new Columns('negative', 'positive', 'neutral');
     const met = new Calibrator([1.2, 0.7], columns);
-    met.learn(new Float64Array(6), Float64Array.of(0.4, 0.4, 0.2), [0, 1, 2], 2, 1);
+    met.learn(valuesOf(new Float64Array(6), 3), Float64Array.of(0.4, 0.4, 0.2), [0, 1, 2], 2, 1);
     teach(own, 1);
     own.merge(0, new Map([[1, met.snapshot()]]));
     expect(new Map(own.snapshot().bias).get('neutral')).toBeCloseTo(0.008, 15);
