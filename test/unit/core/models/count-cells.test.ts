@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { CountCells, LARGE } from '../../../../src/core/models/count-cells.ts';
+import { GtnbCounts } from '../../../../src/core/models/gtnb-counts.ts';
 import { FORMS, Learner, lessonsOf, TWO } from './gtnb-support.ts';
 
 /** Counts in two bytes, and those that have outgrown them. */
@@ -65,6 +66,31 @@ test('more large counts than there is room for make wider cells of the same coun
     2,
     0,
   ]);
+});
+
+test('a document whose counts need wider cells in the middle of it is counted whole', () => {
+  const counts = new GtnbCounts(TWO, 1, 4 * LARGE);
+  const ids = Int32Array.from({ length: LARGE + 3 }, (_, id) => id);
+  // One place is left among the large ones; the last three are at the edge.
+  const told = Float64Array.from(ids, (id) => (id < LARGE - 1 ? LARGE : LARGE - 1));
+  const [label] = TWO;
+  const sums = { classes: [{ label: label!, documents: 1, firstSight: undefined }], ids };
+  counts.apply({ ...sums, counts: told });
+  expect(counts.table.cells).toBeInstanceOf(Uint16Array);
+  const document = Int32Array.of(LARGE - 1, LARGE, LARGE + 1, LARGE + 2, 3 * LARGE, 5 * LARGE);
+  const features = { ids: document, values: new Float64Array(0), length: document.length };
+  const one = { amount: 1, mass: 1 };
+  counts.learn(features, label!, { partition: 0, offset: 0 }, one);
+  expect(counts.table.cells).toBeInstanceOf(Uint32Array);
+  const got = Array.from(document, (id) => counts.count(id, 0));
+  expect(got).toEqual([LARGE, LARGE, LARGE, LARGE, 1, 1]);
+  expect(counts.vocabulary).toBe(ids.length + 2);
+  counts.unlearn(features, label!, one);
+  expect(Array.from(document, (id) => counts.count(id, 0))).toEqual([
+    ...[LARGE - 1, LARGE - 1, LARGE - 1, LARGE - 1],
+    ...[0, 0],
+  ]);
+  expect(counts.vocabulary).toBe(ids.length);
 });
 
 test('rows and columns are made room for without a change to any count', () => {

@@ -72,6 +72,37 @@ function documentOf(ids: readonly number[], unigrams: number): TypedFeatures {
   };
 }
 
+test('a document of more features than are looked at in one go is summed up as one of few', () => {
+  const ids = Array.from({ length: 70_000 }, (_, id) => id);
+  for (const classes of [2, 3]) {
+    const declared = labels.slice(0, classes);
+    const counts = new GtnbCounts(declared, 1);
+    // Every count is 5 for one class and 1 for another, but for the words of the lexicon and one large count at the end.
+    const row = [5, 1, 0].slice(0, classes);
+    const last = [LONGEST_TABLE, 1, 0].slice(0, classes);
+    counts.apply({
+      classes: declared.map((label) => ({ label, documents: 1, firstSight: undefined })),
+      ids: Int32Array.from(ids),
+      counts: Float64Array.from(ids.flatMap((id) => (id === ids.length - 1 ? last : row))),
+    });
+    const sums = new GroupSums(counts, lexicon, classes, 0.5);
+    const { order } = counts;
+    sums.fill(documentOf(ids, 40_000), order);
+    const got = sums.x.slice(0, (POLARITY - 1) * classes);
+    const expected = new Float64Array((POLARITY - 1) * classes);
+    sums.prepare(order);
+    for (const id of ids) {
+      const [type, size] = id < 40_000 ? [0, 40_000] : [1, 30_000];
+      const to = GroupSums.of(type!, counts.frequency(id)) * classes;
+      sums.share(id, lexicon.of(id), order).forEach((share, position) => {
+        expected[to + position]! += share / Math.sqrt(size!);
+      });
+    }
+    got.forEach((sum, cell) => expect(sum).toBeCloseTo(expected[cell]!, 7));
+    expect(sums.unknown).toBe(0);
+  }
+});
+
 test('the features with a count are known through learning and unlearning', () => {
   const step = fc.tuple(fc.nat(2), fc.uniqueArray(fc.nat(9), { maxLength: 5 }));
   fc.assert(

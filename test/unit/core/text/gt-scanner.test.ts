@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { gtHash } from '../../../../src/core/text/gt-hash.ts';
 import { GtScanner, type GtScannerOptions } from '../../../../src/core/text/gt-scanner.ts';
 import { gtFeatures } from '../../../../src/core/text/gt-tokenizer.ts';
+import { LONGEST_TEXT } from '../../../../src/core/text/gt-units.ts';
 import { expectSame } from '../../../support/same.ts';
 import { testOn } from '../models/vectors.ts';
 import { gtText } from './gt-text.ts';
@@ -122,6 +123,8 @@ describe('the scan', () => {
     ['www.a<br>b', 2, 2],
     ['&amp;lt;3 &lt;3', 4, 4],
     ['Σ \u{1f101} a', 5, 5],
+    ['http\ufe0f://a b', 7, 3],
+    ['httpx\ufe0f www.a\ufe0f \u2764\ufe0f', 6, 4],
   ])('of %j agrees: %d features, %d in version 2', (text, first, second) => {
     for (const options of OPTIONS.slice(0, 2)) {
       const scanner = new GtScanner(options);
@@ -143,6 +146,28 @@ describe('the scan', () => {
     scanned(scanner, `${'long '.repeat(500)} not`);
     expect(scanned(scanner, 'it is not')).toEqual(first);
     expect(scanned(scanner, '')).toEqual({ ids: [], ends: [0, 0, 0, 0], names: [] });
+  });
+
+  test('shares its buffers: a name is that of its own text, whatever was scanned since', () => {
+    const [first, second] = OPTIONS.slice(1, 3).map((options) => new GtScanner(options));
+    fc.assert(
+      fc.property(gtText, gtText, (text, other) => {
+        const { length } = first!.scan(text);
+        second!.scan(other);
+        const names = Array.from({ length }, (_, at) => first!.name(at));
+        expectSame(names, expected(text, OPTIONS[1]!).names);
+        expectSame([...first!.ids.subarray(0, length)], expected(text, OPTIONS[1]!).ids);
+      }),
+    );
+  });
+
+  test('hands a text that is longer than its buffers to the expressions', () => {
+    const options = OPTIONS[1]!;
+    const scanner = new GtScanner(options);
+    for (const units of [LONGEST_TEXT, LONGEST_TEXT + 1]) {
+      const text = 'not good. '.repeat(LONGEST_TEXT / 10 + 1).slice(0, units);
+      expect(scanned(scanner, text)).toEqual(expected(text, options));
+    }
   });
 
   test('takes 100,000 words, a word of as many letters, and as many brackets in linear time', () => {
