@@ -27,6 +27,9 @@ import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 const FIRST_ROWS = 1024;
 const NO_COLUMN = -1;
 const LARGE_OF_BOTH = LARGE | (LARGE << 16);
+const MOST_STEPS = 2 ** 13;
+/** A constant, see `gt-units.ts`. */
+const STEPS = new Int32Array(MOST_STEPS);
 const NO_FEATURES: Features = { length: 0, ids: new Int32Array(0), values: new Float64Array(0) };
 /** Numbers of the journal before a document's ids: column, amount, mass, number of ids. Amounts are negative to unlearn. */
 const HEAD = 4;
@@ -349,28 +352,86 @@ export class GtnbCounts implements ClassColumns {
   /** As {@link #add} for each change, of whole counts: a chunk brings thousands, and its rows lie anywhere in the table. */
   #addWhole(ids: Int32Array, counts: Float64Array, columns: readonly number[], sign: 1 | -1): void {
     const { table } = this;
-    for (let row = 0; row < ids.length; row++)
-      if ((ids[row] ?? 0) >= table.rows) table.reserveRows((ids[row] ?? 0) + 1);
+    for (let row = 0; row < ids.length; row++) table.reserveRows((ids[row] ?? 0) + 1);
+    const done =
+      table.stride === 2 && table.mark !== 0 ? this.#addPairs(ids, counts, columns, sign) : 0;
+    this.#addRows(ids, counts, columns, sign, done, ids.length);
+    for (let index = 0; index < columns.length; index++) {
+      const column = columns[index] ?? 0;
+      let sum = 0;
+      for (let at = index; at < counts.length; at += columns.length) sum += counts[at] ?? 0;
+      this.totals[column] = (this.totals[column] ?? 0) + sign * sum;
+    }
+  }
+
+  /** Of two counts in a word. @returns rows that are done: all, unless the cells got four bytes */
+  #addPairs(
+    ids: Int32Array,
+    counts: Float64Array,
+    columns: readonly number[],
+    sign: 1 | -1,
+  ): number {
+    const { table } = this;
+    const { length } = ids;
+    for (let from = 0; from < length; from += MOST_STEPS) {
+      const to = Math.min(length, from + MOST_STEPS);
+      writeSteps(counts, columns, sign, from, to);
+      for (let row = from; row < to;) {
+        row = this.#addSteps(ids, row, to, from);
+        if (row === to) continue;
+        this.#addRows(ids, counts, columns, sign, row, row + 1);
+        row += 1;
+        if (table.mark === 0) return row;
+      }
+    }
+    return length;
+  }
+
+  /**
+   * Adds steps to words, in a loop as short as can be: rows lie anywhere, and so more of them are under way at once.
+   *
+   * @param first row of the first step
+   * @returns the first row of which a count is a large one, would be one, or would be below 0; or `to`
+   */
+  #addSteps(ids: Int32Array, from: number, to: number, first: number): number {
+    const steps = STEPS;
+    const { words } = this.table;
+    let vocabulary = 0;
+    let row = from;
+    for (; row < to; row++) {
+      const id = ids[row] ?? 0;
+      const before = words[id] ?? 0;
+      const after = (before + (steps[row - first] ?? 0)) | 0;
+      if (((before | after) & LARGE_OF_BOTH) !== 0) break;
+      words[id] = after;
+      vocabulary += isAny(after) - isAny(before);
+    }
+    this.#vocabulary += vocabulary;
+    return row;
+  }
+
+  #addRows(
+    ids: Int32Array,
+    counts: Float64Array,
+    columns: readonly number[],
+    sign: 1 | -1,
+    from: number,
+    to: number,
+  ): void {
+    const { table } = this;
     const { stride } = table;
     const width = columns.length;
-    const sums = new Float64Array(width);
     let vocabulary = 0;
-    for (let row = 0, at = 0; row < ids.length; row++) {
+    for (let row = from, at = from * width; row < to; row++) {
       const first = (ids[row] ?? 0) * stride;
       const before = this.#others(first, NO_COLUMN);
       for (let index = 0; index < width; index++, at++) {
         const change = counts[at] ?? 0;
-        if (change === 0) continue;
-        table.add(first + (columns[index] ?? 0), sign * change);
-        sums[index] = (sums[index] ?? 0) + change;
+        if (change !== 0) table.add(first + (columns[index] ?? 0), sign * change);
       }
       vocabulary += isAny(this.#others(first, NO_COLUMN)) - isAny(before);
     }
     this.#vocabulary += vocabulary;
-    for (let index = 0; index < width; index++) {
-      const column = columns[index] ?? 0;
-      this.totals[column] = (this.totals[column] ?? 0) + sign * (sums[index] ?? 0);
-    }
   }
 
   /** `amount` goes to n and T; `documents` to df where it is kept. No cell falls below 0: a partition unlearns what it learned. */
@@ -431,6 +492,28 @@ export class GtnbCounts implements ClassColumns {
     const others = met.filter((label) => !this.#declared.includes(label));
     this.#orderLabels = [...this.#declared, ...others];
     this.#order = this.#orderLabels.map((label) => this.columnFor(label));
+  }
+}
+
+/** Changes of rows as words: what is added to both counts at once. One that is none makes counts look large. */
+function writeSteps(
+  counts: Float64Array,
+  columns: readonly number[],
+  sign: 1 | -1,
+  from: number,
+  to: number,
+): void {
+  const steps = STEPS;
+  const width = columns.length;
+  for (let row = from; row < to; row++) steps[row - from] = 0;
+  for (let index = 0; index < width; index++) {
+    const lane = laneOf(columns[index] ?? 0);
+    for (let row = from; row < to; row++) {
+      const change = sign * (counts[row * width + index] ?? 0);
+      const step = steps[row - from] ?? 0;
+      const isSmall = change > -LARGE && change < LARGE && step !== LARGE_OF_BOTH;
+      steps[row - from] = isSmall ? step + (change << lane) : LARGE_OF_BOTH;
+    }
   }
 }
 
