@@ -86,10 +86,7 @@ test('a document whose counts need wider cells in the middle of it is counted wh
   expect(got).toEqual([LARGE, LARGE, LARGE, LARGE, 1, 1]);
   expect(counts.vocabulary).toBe(ids.length + 2);
   counts.unlearn(features, label!, one);
-  expect(Array.from(document, (id) => counts.count(id, 0))).toEqual([
-    ...[LARGE - 1, LARGE - 1, LARGE - 1, LARGE - 1],
-    ...[0, 0],
-  ]);
+  expect(Array.from(document, (id) => counts.count(id, 0))).toEqual(got.map((count) => count - 1));
   expect(counts.vocabulary).toBe(ids.length);
 });
 

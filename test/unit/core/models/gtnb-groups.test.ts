@@ -92,10 +92,10 @@ test('a document of more features than are looked at in one go is summed up as o
     const expected = new Float64Array((POLARITY - 1) * classes);
     sums.prepare(order);
     for (const id of ids) {
-      const [type, size] = id < 40_000 ? [0, 40_000] : [1, 30_000];
-      const to = GroupSums.of(type!, counts.frequency(id)) * classes;
+      const size = id < 40_000 ? 40_000 : 30_000;
+      const to = GroupSums.of(id < 40_000 ? 0 : 1, counts.frequency(id)) * classes;
       sums.share(id, lexicon.of(id), order).forEach((share, position) => {
-        expected[to + position]! += share / Math.sqrt(size!);
+        expected[to + position]! += share / Math.sqrt(size);
       });
     }
     got.forEach((sum, cell) => expect(sum).toBeCloseTo(expected[cell]!, 7));
