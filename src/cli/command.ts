@@ -36,6 +36,8 @@ interface Help {
   /** Further lines of its own help. */
   readonly details?: string;
   readonly arguments?: readonly Argument[];
+  /** The command line, without `valence`, that somebody probably meant who gave an argument too many, quoted for a shell. */
+  readonly meant?: (argument: string) => string;
   /** Command lines without `valence`, and what they do. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
 }

@@ -93,6 +93,7 @@ const top = command({
   name: 'top',
   settings: 'model top',
   summary: 'show the most telling features of each class',
+  meant: (name) => `model top --model ${name}`,
   examples: [['model top', `the first ${TOP} of each class`]],
   run: (context) =>
     withChosen(context, async ({ model }) => {
@@ -158,6 +159,7 @@ const hash = command({
   name: 'hash',
   settings: 'model hash',
   summary: 'hash what was learned: equal input, equal hash, whatever the path',
+  meant: (name) => `model hash --model ${name}`,
   examples: [
     ['model hash', 'one JSON object: model, positions, learned, hash'],
     ['model hash --carry', 'also what is no sum, under the settings of the subscriber'],

@@ -45,6 +45,42 @@ describe('misuse', () => {
     expect(stderr).toContain(said);
   });
 
+  test.each([
+    [
+      ['start', 'reviews.csv'],
+      "start takes no arguments, and got 1 argument more: did you mean 'valence start --data reviews.csv'?",
+    ],
+    [
+      ['start', 'my $data.csv', 'b'],
+      String.raw`2 arguments more: did you mean 'valence start --data "my \$data.csv"'?`,
+    ],
+    [['subscribe', 'reviews.csv'], "did you mean 'valence publish reviews.csv'?"],
+    [['model', 'top', 'cnb'], "did you mean 'valence model top --model cnb'?"],
+    [
+      ['model', 'show', 'cnb'],
+      "model show takes no arguments, and got 1 argument more: 'valence model show --help'",
+    ],
+    [
+      ['model', 'explain', 'not', 'good'],
+      'model explain takes TEXT, and got 1 argument more: put what has spaces in quotes',
+    ],
+    [['label', 'a', 'b', 'c', 'd'], 'label takes ID and LABEL, and got 2 arguments more'],
+  ])('%j is told what it should have been', async (argv, said) => {
+    const { code, stdout, stderr } = await cli.run(argv);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^valence: CONFIG_INVALID: /);
+    expect(stderr).toContain(said);
+  });
+
+  test('under npm a file without --data is told the line that npm lets through', async () => {
+    const environment = { npm_lifecycle_event: 'start' };
+    const { code, stderr } = await cli.run(['start', 'reviews.csv'], { environment });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("'npm start -- --data reviews.csv'"),
+    ]);
+  });
+
   test('a topic that is not there yet is named with those that are', async () => {
     const { code, stderr } = await cli.run(['tail', 'results', '--until-end']);
     expect(code).toBe(2);
