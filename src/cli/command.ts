@@ -96,7 +96,22 @@ export function namesOf(config: CommonConfig): TopicNames {
   });
 }
 
-/** Opens the log for the time of `use`. */
+/**
+ * Opens the log for the time of `use`, for commands that only look at what is there.
+ *
+ * @throws NOT_FOUND an embedded log without a file
+ */
+export function withExistingLog<T>(
+  surroundings: Surroundings,
+  config: CommonConfig,
+  use: (log: EventLog) => Promise<T>,
+): Promise<T> {
+  const openLog: Surroundings['openLog'] = (url, options) =>
+    surroundings.openLog(url, { ...options, existing: true });
+  return withLog({ ...surroundings, openLog }, config, use);
+}
+
+/** Opens the log for the time of `use`; an embedded one that is missing is made. */
 export async function withLog<T>(
   surroundings: Surroundings,
   config: CommonConfig,

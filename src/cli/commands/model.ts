@@ -8,7 +8,14 @@ import type { LoadedModel } from '../../pipeline/inspect.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
 import type { RunningModel } from '../../pipeline/state.ts';
 import { EXIT } from '../../worker.ts';
-import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import {
+  command,
+  namesOf,
+  withExistingLog,
+  withLog,
+  type CommandContext,
+  type CommandGroup,
+} from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
 import { count, percent } from '../numbers.ts';
@@ -165,7 +172,7 @@ const hash = command({
     ['model hash --carry', 'also what is no sum, under the settings of the subscriber'],
   ],
   run: ({ config, surroundings, out }) =>
-    withLog(surroundings, config, async (log) => {
+    withExistingLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       const { labels, pipeline, modelName, carry } = config;
       const { classOptions, foldOptions } = await subscriberSettings();
@@ -223,13 +230,13 @@ const importCommand = command({
     ['model import model.json --pipeline second', 'a new pipeline begins with it'],
     ['model import books.json --pipeline films --weight 0.2', 'a start from related texts'],
   ],
-  run: ({ config, surroundings, out }, [path = '']) =>
-    withLog(surroundings, config, async (log) => {
-      const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-        throw fileProblem(path, 'cannot be read', cause);
-      });
-      const { decodeSnapshot } = await snapshots();
-      const snapshot = decodeSnapshot(text);
+  run: async ({ config, surroundings, out }, [path = '']) => {
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw fileProblem(path, 'cannot be read', cause);
+    });
+    const { decodeSnapshot } = await snapshots();
+    const snapshot = decodeSnapshot(text);
+    await withLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       await ensurePipeline(log, topics, 1);
       const { pipeline, modelName: name } = config;
@@ -241,7 +248,8 @@ const importCommand = command({
       out.note(
         `${share}${count(learned)} documents imported as model '${name}' of pipeline ${pipeline}`,
       );
-    }),
+    });
+  },
 });
 
 const rebuild = command({
@@ -256,7 +264,7 @@ const rebuild = command({
     ['model rebuild --challenger cnb=complement', 'with the challengers that the subscribers had'],
   ],
   run: ({ config, surroundings, out }) =>
-    withLog(surroundings, config, async (log) => {
+    withExistingLog(surroundings, config, async (log) => {
       const { pipeline, analyzer, force } = config;
       const { classOptions, foldOptions, modelSpecs } = await subscriberSettings();
       const { rebuildModel } = await import('../../pipeline/rebuild.ts');
@@ -313,7 +321,7 @@ async function withModel(
   { config, surroundings }: Context,
   use: (loaded: LoadedModel) => Promise<void>,
 ): Promise<void> {
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     const { pipeline, labels } = config;
     const { loadModel } = await inspecting();
     await use(await loadModel({ log, pipeline, topics: namesOf(config), declared: labels }));
