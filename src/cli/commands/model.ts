@@ -18,6 +18,7 @@ import {
 } from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
+import { modelLines } from '../model-list.ts';
 import { count, percent } from '../numbers.ts';
 import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
 
@@ -72,27 +73,12 @@ const show = command({
             deltas: deltas.reduce((sum, n) => sum + n, 0),
           })),
         );
-      await out.lines(
-        table(
-          [
-            { head: 'MODEL' },
-            { head: 'ROLE' },
-            { head: 'KIND' },
-            { head: 'LEARNED', ...RIGHT },
-            { head: 'FEATURES', ...RIGHT },
-            { head: 'CLASSES' },
-          ],
-          models.map(({ model, role, previous, kind, learned, vocabulary, classes }) => [
-            model,
-            previous === true ? `${role}, before: champion` : role,
-            shortKind(kind),
-            count(learned),
-            count(vocabulary),
-            classes.map(([label, n]) => `${label} ${count(n)}`).join(', '),
-          ]),
-          { width: out.width, colors: out.colors },
-        ),
-      );
+      const listed = models.map((each) => ({
+        ...each,
+        role: each.previous === true ? `${each.role}, before: champion` : each.role,
+        kind: shortKind(each.kind),
+      }));
+      await out.lines(modelLines(listed, out));
     }),
 });
 
