@@ -1,4 +1,7 @@
 /** A URL becomes a log. The adapter is loaded when it is asked for, so that nobody pays for the others. */
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ValenceError } from './errors.ts';
 import { kafkaSettings, type KafkaOptions } from './kafka-settings.ts';
 import type { EventLog } from './ports/event-log.ts';
@@ -6,6 +9,8 @@ import type { EventLog } from './ports/event-log.ts';
 export interface OpenLogOptions {
   /** How long to wait for a lock that another process holds, ms; embedded log only. Default 5000. */
   readonly lockTimeoutMs?: number;
+  /** Do not make the file of an embedded log: who only looks leaves nothing behind. */
+  readonly existing?: boolean;
   /** What the URL of a log on Kafka does not say. Only the command line looks into the environment. */
   readonly kafka?: KafkaOptions;
 }
@@ -14,9 +19,11 @@ const FORMS =
   'sqlite:FILE (with ?synchronous=full to survive a power cut), kafka://host:port,… or memory:';
 
 /**
- * Opens the log of a URL. `sqlite:FILE` makes the file and its folders where they are missing; each `memory:` is a log of its own.
+ * Opens the log of a URL. `sqlite:FILE` makes the file and its folders where they are missing, unless
+ * `existing` says not to; each `memory:` is a log of its own.
  * A log on Kafka is opened when one of its brokers has let us in.
  *
+ * @throws NOT_FOUND there is no such file, and none may be made
  * @throws CONFIG_INVALID no such form of URL; TLS or SASL is not what the brokers want
  * @throws LOG_UNAVAILABLE, LOG_CORRUPT, LOG_VERSION, LOG_READ_ONLY, LOG_FULL
  */
@@ -28,6 +35,7 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
   }
   if (scheme === 'sqlite') {
     const { file, synchronous } = parseSqlite(rest);
+    if (options.existing === true && !existsSync(file)) throw await noSuchLog(file);
     const { SqliteEventLog } = await import('./adapters/sqlite/event-log.ts');
     return SqliteEventLog.open(file, { ...lockOptions(options), synchronous });
   }
@@ -71,6 +79,27 @@ function parseSqlite(rest: string): { file: string; synchronous: 'normal' | 'ful
 function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Most logs that an error names. */
+const MOST_NAMED = 10;
+
+/** Says which logs there are in its folder. */
+async function noSuchLog(file: string): Promise<ValenceError> {
+  const folder = dirname(file);
+  const found = await readdir(folder).catch(() => []);
+  const logs = found.filter((name) => name.endsWith('.db')).toSorted();
+  const more = logs.length > MOST_NAMED ? `, and ${logs.length - MOST_NAMED} others` : '';
+  const named = logs.slice(0, MOST_NAMED).map((name) => `sqlite:${join(folder, name)}`);
+  const there =
+    logs.length === 0
+      ? 'nor another log beside it'
+      : `there are: ${named.join(', ')}${more}; choose with --log, or with --pipeline NAME for sqlite:.valence/NAME.db`;
+  return new ValenceError(
+    'NOT_FOUND',
+    `no log at sqlite:${file}; ${there}; 'valence publish FILE' and 'valence start' make one`,
+    { file },
+  );
 }
 
 /** The URL itself is not repeated: it may hold a secret. */

@@ -36,6 +36,8 @@ interface Help {
   /** Further lines of its own help. */
   readonly details?: string;
   readonly arguments?: readonly Argument[];
+  /** The command line, without `valence`, that somebody probably meant who gave an argument too many, quoted for a shell. */
+  readonly meant?: (argument: string) => string;
   /** Command lines without `valence`, and what they do. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
 }
@@ -94,7 +96,22 @@ export function namesOf(config: CommonConfig): TopicNames {
   });
 }
 
-/** Opens the log for the time of `use`. */
+/**
+ * Opens the log for the time of `use`, for commands that only look at what is there.
+ *
+ * @throws NOT_FOUND an embedded log without a file
+ */
+export function withExistingLog<T>(
+  surroundings: Surroundings,
+  config: CommonConfig,
+  use: (log: EventLog) => Promise<T>,
+): Promise<T> {
+  const openLog: Surroundings['openLog'] = (url, options) =>
+    surroundings.openLog(url, { ...options, existing: true });
+  return withLog({ ...surroundings, openLog }, config, use);
+}
+
+/** Opens the log for the time of `use`; an embedded one that is missing is made. */
 export async function withLog<T>(
   surroundings: Surroundings,
   config: CommonConfig,

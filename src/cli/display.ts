@@ -68,6 +68,18 @@ export function fit(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? shown + space : space + shown;
 }
 
+/** Parts with commas between, in lines of at most `width` cells; a part that is wider has a line of its own, whole. */
+export function wrapped(parts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const [index, part] of parts.entries()) {
+    const piece = index < parts.length - 1 ? `${part},` : part;
+    const last = lines.at(-1);
+    if (last === undefined || widthOf(last) + 1 + widthOf(piece) > width) lines.push(piece);
+    else lines[lines.length - 1] = `${last} ${piece}`;
+  }
+  return lines;
+}
+
 function cellsOf(grapheme: string): number {
   const code = grapheme.codePointAt(0) ?? 0;
   if (code < 0x7f) return grapheme.includes('\ufe0f') ? 2 : 1;

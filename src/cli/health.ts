@@ -5,10 +5,15 @@ import { ValenceError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { NO_HEALTH, type WorkerHealth, type WorkerRole } from '../worker-health.ts';
-import { namesOf, withLog } from './command.ts';
+import { namesOf, withExistingLog, withLog } from './command.ts';
 import type { Surroundings } from './surroundings.ts';
 
 type Config = CommonConfig & { readonly healthPort?: number | undefined };
+
+interface Worker {
+  readonly roles: readonly WorkerRole[];
+  readonly logger: Logger;
+}
 
 /** How long the port may take to close, ms. */
 const CLOSE_MS = 1000;
@@ -17,7 +22,7 @@ const CLOSE_MS = 1000;
 export async function withHealthyLog<T>(
   surroundings: Surroundings,
   config: Config,
-  { roles, logger }: { readonly roles: readonly WorkerRole[]; readonly logger: Logger },
+  { roles, logger }: Worker,
   use: (log: EventLog, health: WorkerHealth) => Promise<T>,
 ): Promise<T> {
   const { signal, openHealth } = surroundings;
@@ -26,7 +31,9 @@ export async function withHealthyLog<T>(
     throw new ValenceError('CONFIG_INVALID', '--health-port: there is no health server here');
   const health = (await openHealth?.({ roles, port, logger, signal })) ?? NO_HEALTH;
   try {
-    return await withLog(surroundings, config, async (log) => {
+    // A monitor only looks: it leaves no log behind where there is none.
+    const opened = roles.includes('monitor') ? withExistingLog : withLog;
+    return await opened(surroundings, config, async (log) => {
       health.opened();
       return use(log, health);
     });

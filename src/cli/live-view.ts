@@ -4,7 +4,7 @@
  *   title ─ throughput ─ learning curve │ confusion ─ class mix ─ newest predictions ─ alerts, drift
  */
 import { cut, fit, oneLine, palette, widthOf, type Palette } from './display.ts';
-import { count, percent, rate } from './numbers.ts';
+import { count, counted, percent, rate } from './numbers.ts';
 import { confusionLines } from './report.ts';
 import {
   CHAMPION,
@@ -181,18 +181,20 @@ function curveLines(state: ViewState, width: number, colors: Palette): string[] 
   ];
 }
 
-/** A `~` below each cell of the curve in which there was an alarm. */
+/** A `~` below each cell of the curve in which there was an alarm, `×` if the champion forgot then. */
 export function driftMarks(
   { curve, drifts }: Pick<ViewState, 'curve' | 'drifts'>,
   width: number,
 ): string {
   const points = curve.points.length;
   const cells = Math.max(0, Math.min(width, points));
-  const marked = drifts.at.map((scored) => {
+  const cellOf = (scored: number): number => {
     const point = Math.min(points - 1, Math.max(0, Math.ceil(scored / curve.every) - 1));
     return Math.floor((point * cells) / points);
-  });
-  return Array.from({ length: cells }, (_, cell) => (marked.includes(cell) ? '~' : ' '))
+  };
+  const [marked, forgot] = [drifts.at.map(cellOf), drifts.forgotAt.map(cellOf)];
+  const markOf = (cell: number): string => (marked.includes(cell) ? '~' : ' ');
+  return Array.from({ length: cells }, (_, cell) => (forgot.includes(cell) ? '×' : markOf(cell)))
     .join('')
     .trimEnd();
 }
@@ -293,6 +295,9 @@ export function wordsOf({ words = [] }: Pick<NewestPrediction, 'words'>): string
     .join(', ');
 }
 
+/** Models whose forgetting is told. */
+const MOST_REACTIONS = 3;
+
 /** What changed, in words. */
 const DRIFTED: Readonly<Record<NonNullable<Drifts['signal']>, string>> = {
   error: 'the share of wrong answers',
@@ -302,7 +307,10 @@ const DRIFTED: Readonly<Record<NonNullable<Drifts['signal']>, string>> = {
   length: 'the length of the texts',
 };
 
-function noticeLines({ alerts, drifts, finished }: ViewState, colors: Palette): string[] {
+function noticeLines(
+  { alerts, drifts, reactions, finished }: ViewState,
+  colors: Palette,
+): string[] {
   const lines = [...alerts.values()]
     .slice(0, 3)
     .map(({ rule, model, partition, value }) =>
@@ -315,6 +323,12 @@ function noticeLines({ alerts, drifts, finished }: ViewState, colors: Palette): 
     lines.push(
       colors.yellow(
         `~ drift ${drifts.count === 1 ? 'once' : `${count(drifts.count)} times`}, last after ${count(last)} scored: ${DRIFTED[drifts.signal]}`,
+      ),
+    );
+  for (const [model, { count: times, forgotten, at }] of [...reactions].slice(0, MOST_REACTIONS))
+    lines.push(
+      colors.yellow(
+        `× ${oneLine(model)} forgot ${counted(forgotten, 'document')} after ${count(at)} scored${times === 1 ? '' : `, the last of ${count(times)} times`}`,
       ),
     );
   if (finished) lines.push(colors.dim('All is published; Ctrl-C ends with the report.'));

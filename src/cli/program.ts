@@ -10,6 +10,7 @@ import type { Command, CommandGroup } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { COMMANDS } from './commands/index.ts';
 import { packageVersion } from './package.ts';
+import { strayArguments } from './stray-arguments.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const COMMON = new Set<string>(settingsOf('dlq').map(({ key }) => key));
@@ -101,8 +102,12 @@ function addCommand(
     parser.addOption(new Option(flag, description).helpGroup(COMMON_HEADING));
   parser.addHelpOption(new Option('-h, --help', 'show this help').helpGroup(COMMON_HEADING));
   parser.addHelpText('after', examplesText(entry.examples));
-  parser.action(async (...given: readonly unknown[]) => {
-    const args = given.slice(0, entry.arguments?.length ?? 0);
+  parser.allowExcessArguments(true).action(async (...given: readonly unknown[]) => {
+    const taken = entry.arguments?.length ?? 0;
+    const stray = parser.args.slice(taken);
+    const name = parent.parent === null ? entry.name : `${parent.name()} ${entry.name}`;
+    if (stray.length > 0) throw strayArguments(name, entry, stray, surroundings.environment);
+    const args = given.slice(0, taken);
     const flags = flagsByKey(parser.opts(), rows);
     const words = args.filter((arg) => typeof arg === 'string');
     onEnd((await entry.execute(surroundings, flags, words)) ?? EXIT.done);

@@ -20,7 +20,10 @@ export interface Sink {
 
 export interface Surroundings {
   /** A URL becomes a log; the caller of a command closes it. */
-  readonly openLog: (url: string, options?: { readonly kafka?: KafkaOptions }) => Promise<EventLog>;
+  readonly openLog: (
+    url: string,
+    options?: { readonly kafka?: KafkaOptions; readonly existing?: boolean },
+  ) => Promise<EventLog>;
   /** Opens the health of a worker; undefined: nobody watches and nobody is served. */
   readonly openHealth?: OpenHealth;
   readonly environment: Environment;

@@ -88,6 +88,8 @@ export interface ViewState {
   /** Rules that do not hold now. */
   readonly alerts: ReadonlyMap<string, ViewAlert>;
   readonly drifts: Drifts;
+  /** By model, champion or not: what it forgot because its errors rose. */
+  readonly reactions: ReadonlyMap<string, ViewReaction>;
   readonly deadLetters: number;
 }
 
@@ -98,6 +100,16 @@ export interface Drifts {
   readonly signal: DriftResult['signal'] | undefined;
   /** Scored records at the newest alarms, oldest first. */
   readonly at: readonly number[];
+  /** The same of those alarms that it answered by forgetting. */
+  readonly forgotAt: readonly number[];
+}
+
+export interface ViewReaction {
+  readonly count: number;
+  /** Labelled documents that it let go the last time. */
+  readonly forgotten: number;
+  /** Scored records then. */
+  readonly at: number;
 }
 
 export type ViewEvent =
@@ -167,7 +179,8 @@ export function initialView(options: {
     curve: { every: 1, points: [] },
     newest: [],
     alerts: new Map(),
-    drifts: { count: 0, signal: undefined, at: [] },
+    drifts: { count: 0, signal: undefined, at: [], forgotAt: [] },
+    reactions: new Map(),
     deadLetters: 0,
   };
 }
@@ -226,6 +239,7 @@ class Draft {
   #scored: number;
   #learned: number;
   #drifts: ViewState['drifts'];
+  readonly #reactions: Map<string, ViewReaction>;
 
   constructor(state: ViewState) {
     this.#state = state;
@@ -247,6 +261,7 @@ class Draft {
     this.#scored = state.scored;
     this.#learned = state.learned;
     this.#drifts = state.drifts;
+    this.#reactions = new Map(state.reactions);
   }
 
   takeAll(values: readonly ResultValue[]): ViewState {
@@ -268,6 +283,7 @@ class Draft {
       scored: this.#scored,
       learned: this.#learned,
       drifts: this.#drifts,
+      reactions: this.#reactions,
     };
   }
 
@@ -287,15 +303,27 @@ class Draft {
         return;
       }
       case 'drift':
-        if (this.#isChampion(value.model, value.partition))
-          this.#drifts = {
-            count: this.#drifts.count + 1,
-            signal: value.signal,
-            at: [...this.#drifts.at, this.#scored].slice(-MOST_DRIFTS),
-          };
-        return;
+        return this.#drifted(value);
       case 'metrics':
     }
+  }
+
+  #drifted({ model, partition, signal, reaction }: DriftResult): void {
+    const at = this.#scored;
+    if (reaction !== undefined)
+      this.#reactions.set(model, {
+        count: (this.#reactions.get(model)?.count ?? 0) + 1,
+        forgotten: reaction.forgotten,
+        at,
+      });
+    if (!this.#isChampion(model, partition)) return;
+    const { count: before, at: earlier, forgotAt } = this.#drifts;
+    this.#drifts = {
+      count: before + 1,
+      signal,
+      at: [...earlier, at].slice(-MOST_DRIFTS),
+      forgotAt: reaction === undefined ? forgotAt : [...forgotAt, at].slice(-MOST_DRIFTS),
+    };
   }
 
   /** Outcomes and alarms tell no role: that of the predictions before them holds. */

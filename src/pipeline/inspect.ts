@@ -4,6 +4,7 @@
  */
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import { noSuchTopic } from '../ports/follow-topic.ts';
 import type { TopicNames } from '../../topics/index.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { readDeltas } from './follower.ts';
@@ -86,10 +87,19 @@ export async function newestModels(
     const header = snapshots.whole({ kind: 'sums' })[0]?.header;
     if (header !== undefined) return specsOf(header.models);
   }
-  throw new ValenceError(
-    'NOT_FOUND',
-    `nothing was learned yet: topic ${topic} of ${log.url} is empty; run 'valence subscribe' first`,
-  );
+  throw await nothingLearned(log, topic);
+}
+
+/** Why there is no model: the topic is empty, or not there at all. */
+export async function nothingLearned(log: EventLog, topic: string): Promise<ValenceError> {
+  if ((await log.describeTopic(topic)) !== undefined)
+    return new ValenceError(
+      'NOT_FOUND',
+      `nothing was learned yet: topic ${topic} of ${log.url} is empty; run 'valence subscribe' first`,
+    );
+  const { message } = await noSuchTopic(log, topic);
+  const fix = "choose with --pipeline or --log, or run 'valence subscribe' first";
+  return new ValenceError('NOT_FOUND', `${message}; ${fix}`);
 }
 
 /** Backwards in growing steps: the last records may mark claims, and offsets may hold no record. */

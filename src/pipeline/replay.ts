@@ -8,6 +8,7 @@ import {
   type MetricValues,
 } from '../core/metrics/values.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import { noSuchTopic } from '../ports/follow-topic.ts';
 import { ValenceError } from '../errors.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { PipelineState } from './state.ts';
@@ -41,10 +42,8 @@ export async function replay(options: {
   const { source } = foldOptions.topics;
   const topic = await log.describeTopic(source);
   if (topic === undefined) {
-    throw new ValenceError(
-      'NOT_FOUND',
-      `no topic ${source} in ${log.url}; see 'valence topics describe'`,
-    );
+    const { message } = await noSuchTopic(log, source);
+    throw new ValenceError('NOT_FOUND', `${message}; choose with --pipeline or --log`);
   }
   const state = new PipelineState({
     pipeline: options.pipeline,

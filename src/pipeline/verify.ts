@@ -16,6 +16,7 @@
  */
 import { ValenceError } from '../errors.ts';
 import type { ReadDelta } from './delta-reader.ts';
+import { nothingLearned } from './inspect.ts';
 import { oldestPoints } from './restore-points.ts';
 import { PartitionVerifier, type Difference } from './verify-partition.ts';
 import type { VerifySubject } from './verify-view.ts';
@@ -64,12 +65,7 @@ export async function verify(options: VerifyOptions): Promise<Verified | Refuted
   const { topics } = fold;
   const topic = await log.describeTopic(topics.model);
   const ends = topic?.partitions.map(({ end }) => end) ?? [];
-  if (ends.every((end) => end === 0)) {
-    throw new ValenceError(
-      'NOT_FOUND',
-      `nothing was learned yet: topic ${topics.model} of ${log.url} is empty; run 'valence subscribe' first`,
-    );
-  }
+  if (ends.every((end) => end === 0)) throw await nothingLearned(log, topics.model);
   const run = await VerifyRun.open(options, ends);
   const difference = await run.all();
   if (difference === 'aborted') return undefined;

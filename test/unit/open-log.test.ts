@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLog } from '../../src/open-log.ts';
@@ -25,6 +25,24 @@ describe('openLog', () => {
     const again = await openLog(`${prefix}${file}`);
     expect(await again.listTopics()).toEqual(['t']);
     await Promise.all([log.close(), again.close()]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('a log that must exist is not made, and its neighbours are named', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'valence-open-'));
+    const url = `sqlite:${join(folder, 'typo.db')}`;
+    const opened = async (): Promise<unknown> =>
+      openLog(url, { existing: true }).catch((reason: unknown) => reason);
+    const message = `no log at ${url}; nor another log beside it; 'valence publish FILE' and 'valence start' make one`;
+    expect(await opened()).toMatchObject({ code: 'NOT_FOUND', message });
+    const shop = `sqlite:${join(folder, 'shop.db')}`;
+    await (await openLog(shop)).close();
+    const named = expect.stringContaining(`there are: ${shop}; choose with --log`);
+    expect(await opened()).toMatchObject({ code: 'NOT_FOUND', message: named });
+    expect(readdirSync(folder).filter((name) => name.startsWith('typo'))).toEqual([]);
+    const log = await openLog(shop, { existing: true });
+    expect(await log.listTopics()).toEqual([]);
+    await log.close();
     rmSync(folder, { recursive: true });
   });
 

@@ -2,7 +2,13 @@
 import { DeadLetterHeaders } from '../../../topics/index.ts';
 import { ValenceError } from '../../errors.ts';
 import type { EventLog, Headers, LogRecord, NewRecord } from '../../ports/event-log.ts';
-import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import {
+  command,
+  namesOf,
+  withExistingLog,
+  type CommandContext,
+  type CommandGroup,
+} from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { followTopic } from '../../ports/follow-topic.ts';
 import { count, counted } from '../numbers.ts';
@@ -146,7 +152,7 @@ async function eachLetter(
   { config, surroundings }: Context,
   use: (letters: readonly LogRecord[], log: EventLog) => Promise<void>,
 ): Promise<void> {
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     const letters: LogRecord[] = [];
     const topic = namesOf(config).dlq;
     const { signal } = surroundings;

@@ -9,6 +9,7 @@ import { CurveSampler } from '../evaluation-curves.ts';
 import { checkReportFile, writeReportFile } from '../evaluation-file.ts';
 import type { Evaluated } from '../evaluation-html.ts';
 import { shuffled } from '../evaluation-shuffle.ts';
+import { warmUp } from '../evaluation-warm-up.ts';
 import { count, rate } from '../numbers.ts';
 import { packageVersion } from '../package.ts';
 import { comparisonLines, reportLines, type Report } from '../report.ts';
@@ -22,6 +23,8 @@ const reading = () => import('../../ingest/rows.ts');
 
 /** Rolling window of the curves, scored rows. */
 const WINDOW = 500;
+/** First rows of the file that kinds warm up with. */
+const WARM_ROWS = 4000;
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -56,6 +59,7 @@ async function run(context: Context, path: string): Promise<void> {
   const classes = await classesOf(context, path);
   const rows =
     config.shuffle === undefined ? undefined : await shuffledRows(context, path, config.shuffle);
+  if (config.models.length > 1) await warmUpAll(context, path, classes, rows);
   const models: Evaluated[] = [];
   for (const [index, kind] of config.models.entries()) {
     const batches = rows === undefined ? labelledRows(context, path, index === 0) : inBatches(rows);
@@ -79,6 +83,28 @@ async function run(context: Context, path: string): Promise<void> {
     ]);
   }
   if (config.report !== undefined) await writeHtml(context, path, config.report, models);
+}
+
+/** Before kinds are measured side by side; with the first rows. */
+async function warmUpAll(
+  context: Context,
+  path: string,
+  classes: ClassOptions,
+  rows: readonly EvaluationRow[] | undefined,
+): Promise<void> {
+  const { config, surroundings } = context;
+  const { analyzer, delay } = config;
+  const { Evaluation } = await evaluating();
+  const batches = rows === undefined ? labelledRows(context, path, false) : inBatches(rows);
+  const first: EvaluationRow[] = [];
+  for await (const batch of batches) {
+    first.push(...batch);
+    if (first.length >= WARM_ROWS) break;
+  }
+  const create = (kind: string) =>
+    new Evaluation({ kind, classes, analyzer, delay, window: WINDOW });
+  const { signal } = surroundings;
+  warmUp(config.models, create, first, { now: () => performance.now(), signal });
 }
 
 /** One model over all rows; curves only where a report asks for them. */

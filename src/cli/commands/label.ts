@@ -4,7 +4,7 @@ import { ValenceError } from '../../errors.ts';
 import { readLabels } from '../../ingest/labels.ts';
 import type { LabelRow } from '../../ingest/row.ts';
 import type { EventLog, NewRecord } from '../../ports/event-log.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { noSuchTopic } from '../../ports/follow-topic.ts';
 import { count } from '../numbers.ts';
 
@@ -28,7 +28,7 @@ export const labelCommand = command({
     ['label - < labels.ndjson', 'many labels: {"id":"yelp.csv:17","label":"positive"} a line'],
   ],
   run: async (context, [id = '', label]) => {
-    await withLog(context.surroundings, context.config, (log) =>
+    await withExistingLog(context.surroundings, context.config, (log) =>
       id === '-' ? labelMany(context, log) : labelOne(context, log, id, label),
     );
   },

@@ -8,9 +8,17 @@ import type { LoadedModel } from '../../pipeline/inspect.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
 import type { RunningModel } from '../../pipeline/state.ts';
 import { EXIT } from '../../worker.ts';
-import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import {
+  command,
+  namesOf,
+  withExistingLog,
+  withLog,
+  type CommandContext,
+  type CommandGroup,
+} from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
+import { modelLines } from '../model-list.ts';
 import { count, percent } from '../numbers.ts';
 import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
 
@@ -65,27 +73,12 @@ const show = command({
             deltas: deltas.reduce((sum, n) => sum + n, 0),
           })),
         );
-      await out.lines(
-        table(
-          [
-            { head: 'MODEL' },
-            { head: 'ROLE' },
-            { head: 'KIND' },
-            { head: 'LEARNED', ...RIGHT },
-            { head: 'FEATURES', ...RIGHT },
-            { head: 'CLASSES' },
-          ],
-          models.map(({ model, role, previous, kind, learned, vocabulary, classes }) => [
-            model,
-            previous === true ? `${role}, before: champion` : role,
-            shortKind(kind),
-            count(learned),
-            count(vocabulary),
-            classes.map(([label, n]) => `${label} ${count(n)}`).join(', '),
-          ]),
-          { width: out.width, colors: out.colors },
-        ),
-      );
+      const listed = models.map((each) => ({
+        ...each,
+        role: each.previous === true ? `${each.role}, before: champion` : each.role,
+        kind: shortKind(each.kind),
+      }));
+      await out.lines(modelLines(listed, out));
     }),
 });
 
@@ -93,6 +86,7 @@ const top = command({
   name: 'top',
   settings: 'model top',
   summary: 'show the most telling features of each class',
+  meant: (name) => `model top --model ${name}`,
   examples: [['model top', `the first ${TOP} of each class`]],
   run: (context) =>
     withChosen(context, async ({ model }) => {
@@ -158,12 +152,13 @@ const hash = command({
   name: 'hash',
   settings: 'model hash',
   summary: 'hash what was learned: equal input, equal hash, whatever the path',
+  meant: (name) => `model hash --model ${name}`,
   examples: [
     ['model hash', 'one JSON object: model, positions, learned, hash'],
     ['model hash --carry', 'also what is no sum, under the settings of the subscriber'],
   ],
   run: ({ config, surroundings, out }) =>
-    withLog(surroundings, config, async (log) => {
+    withExistingLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       const { labels, pipeline, modelName, carry } = config;
       const { classOptions, foldOptions } = await subscriberSettings();
@@ -221,13 +216,13 @@ const importCommand = command({
     ['model import model.json --pipeline second', 'a new pipeline begins with it'],
     ['model import books.json --pipeline films --weight 0.2', 'a start from related texts'],
   ],
-  run: ({ config, surroundings, out }, [path = '']) =>
-    withLog(surroundings, config, async (log) => {
-      const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-        throw fileProblem(path, 'cannot be read', cause);
-      });
-      const { decodeSnapshot } = await snapshots();
-      const snapshot = decodeSnapshot(text);
+  run: async ({ config, surroundings, out }, [path = '']) => {
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw fileProblem(path, 'cannot be read', cause);
+    });
+    const { decodeSnapshot } = await snapshots();
+    const snapshot = decodeSnapshot(text);
+    await withLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       await ensurePipeline(log, topics, 1);
       const { pipeline, modelName: name } = config;
@@ -239,7 +234,8 @@ const importCommand = command({
       out.note(
         `${share}${count(learned)} documents imported as model '${name}' of pipeline ${pipeline}`,
       );
-    }),
+    });
+  },
 });
 
 const rebuild = command({
@@ -254,7 +250,7 @@ const rebuild = command({
     ['model rebuild --challenger cnb=complement', 'with the challengers that the subscribers had'],
   ],
   run: ({ config, surroundings, out }) =>
-    withLog(surroundings, config, async (log) => {
+    withExistingLog(surroundings, config, async (log) => {
       const { pipeline, analyzer, force } = config;
       const { classOptions, foldOptions, modelSpecs } = await subscriberSettings();
       const { rebuildModel } = await import('../../pipeline/rebuild.ts');
@@ -311,7 +307,7 @@ async function withModel(
   { config, surroundings }: Context,
   use: (loaded: LoadedModel) => Promise<void>,
 ): Promise<void> {
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     const { pipeline, labels } = config;
     const { loadModel } = await inspecting();
     await use(await loadModel({ log, pipeline, topics: namesOf(config), declared: labels }));

@@ -5,7 +5,7 @@ import { mergeMetrics } from '../../core/metrics/values.ts';
 import { newestMetrics } from '../../pipeline/last-report.ts';
 import type { Appointed, PromotionSubject } from '../../pipeline/promote.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { comparisonReport, promotionLines, type ComparisonReport } from '../comparison-report.ts';
 import { oneLine } from '../display.ts';
 import { count, counted } from '../numbers.ts';
@@ -63,7 +63,7 @@ export const compare = command({
     ['model compare --json', 'the sums and figures, an object a challenger'],
   ],
   run: ({ config, surroundings, out }) =>
-    withLog(surroundings, config, async (log) => {
+    withExistingLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       const { standingOf } = await promoting();
       const { names, promotion } = await standingOf({ log, topics });
@@ -127,7 +127,7 @@ async function appoint(
   { config, surroundings, out }: Context,
   act: (subject: PromotionSubject) => Promise<Appointed>,
 ): Promise<void> {
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     const subject = { log, topics: namesOf(config) };
     const { switchesTo } = await promoting();
     const { subscriberGroup } = await import('../../pipeline/subscriber.ts');

@@ -1,6 +1,6 @@
 /** `valence replay`: the logged stream once more, with another model, touching nothing. */
 import { ClassRules } from '../../pipeline/classes.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
 import { reportLines } from '../report.ts';
 
@@ -19,7 +19,7 @@ async function run({ config, surroundings, out }: CommandContext<'replay'>): Pro
   const { replay } = await import('../../pipeline/replay.ts');
   const { FOLD_DEFAULTS } = await import('../../pipeline/fold.ts');
   const { classOptions } = await import('../subscriber-options.ts');
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     const report = await replay({
       log,
       pipeline: config.pipeline,

@@ -32,6 +32,7 @@ export const startCommand = command({
   details:
     'Without --data: the built-in 750 restaurant reviews at 25 a second, on a fresh log. Ends with a report; without --once it goes on ' +
     'until Ctrl-C.',
+  meant: (file) => `start --data ${file}`,
   examples: [
     ['start', 'watch a model learn from 750 reviews'],
     ['start --once', 'the same as fast as it goes, then the report'],

@@ -16,6 +16,7 @@ export const subscribeCommand = command({
     'Several subscribers of one pipeline share its partitions and teach one model. Stopping it at any moment is safe: each record is ' +
     'predicted, learned and counted once. With --score-only it is a read-only replica: it predicts --source to --results, dead ' +
     'letters to --dlq (default <results>.dlq), from the model topic of --pipeline, which it never writes to.',
+  meant: (file) => `publish ${file}`,
   examples: [
     ['subscribe', 'the default model, until Ctrl-C'],
     ['subscribe --until-end', 'what is there now, then exit'],

@@ -2,7 +2,7 @@
 import { CONTRACTS, type TopicSuffix } from '../../../topics/index.ts';
 import { plain } from '../../config.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { followTopic } from '../../ports/follow-topic.ts';
 import { at, recordJson, type RecordJson } from '../record-json.ts';
 import { recordLine } from '../record-line.ts';
@@ -37,7 +37,7 @@ async function run(context: CommandContext<'tail'>, suffix: string): Promise<voi
   const wanted = (json: RecordJson): boolean =>
     (config.type === undefined || at(json.value, 'type') === config.type) &&
     config.where.every(([field, value]) => matches(at(json.value, field), value));
-  await withLog(surroundings, config, async (log) => {
+  await withExistingLog(surroundings, config, async (log) => {
     for await (const records of followTopic(log, topic, {
       from: placeOf(config.from, config.untilEnd),
       untilEnd: config.untilEnd,

@@ -1,7 +1,14 @@
 /** `valence topics check|create|describe`. */
 import { ValenceError } from '../../errors.ts';
 import { EXIT } from '../../worker.ts';
-import { command, namesOf, withLog, type CommandContext, type CommandGroup } from '../command.ts';
+import {
+  command,
+  namesOf,
+  withExistingLog,
+  withLog,
+  type CommandContext,
+  type CommandGroup,
+} from '../command.ts';
 import { table, type Column } from '../display.ts';
 import { ensurePipeline, partitionMismatches } from '../ensure-topics.ts';
 import { count } from '../numbers.ts';
@@ -16,7 +23,7 @@ const check = command({
     "compare the pipeline's topics with their contracts; exit 1 if one is missing or differs",
   examples: [['topics check', 'the topics of the default pipeline']],
   run: (context) =>
-    withLog(context.surroundings, context.config, async (log) => {
+    withExistingLog(context.surroundings, context.config, async (log) => {
       const topics = await checkTopics(log, namesOf(context.config));
       await print(
         context,
@@ -65,7 +72,7 @@ const describe = command({
   summary: "show the pipeline's topics: partitions, records, retention, copies",
   examples: [['topics describe --json', 'with the offsets of each partition']],
   run: (context) =>
-    withLog(context.surroundings, context.config, async (log) => {
+    withExistingLog(context.surroundings, context.config, async (log) => {
       const topics = await checkTopics(log, namesOf(context.config));
       const found = topics.flatMap(({ description }) => description ?? []);
       const right = { align: 'right' } as const;

@@ -1,7 +1,7 @@
 /** `valence verify`: recomputes what was predicted and learned, and names the first thing that differs. */
 import { ClassRules } from '../../pipeline/classes.ts';
 import type { Refuted, Verified } from '../../pipeline/verify.ts';
-import { command, namesOf, withLog, type CommandContext } from '../command.ts';
+import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
 import { EXIT } from '../../worker.ts';
 
@@ -42,7 +42,7 @@ async function run({
 }: CommandContext<'verify'>): Promise<number | undefined> {
   const { verify } = await import('../../pipeline/verify.ts');
   const { classOptions, foldOptions } = await import('../subscriber-options.ts');
-  return withLog(surroundings, config, async (log) => {
+  return withExistingLog(surroundings, config, async (log) => {
     const topics = namesOf(config);
     const classes = new ClassRules(classOptions(config));
     const outcome = await verify({

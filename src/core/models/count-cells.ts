@@ -2,15 +2,17 @@
  * Rows of counts in two bytes each: a table that random look-ups go to is as fast as it is small, and only the most frequent words of
  * a long stream need more.
  *
- *   cell < 32,768: the count        cell >= 32,768: which of `#large` holds it
+ *   highest bit clear: the count        highest bit set: which of `#large` holds it
  *
- * There is room for 32,768 large counts; with one more the cells get four bytes. A cell is 0 only if its count is. No count of a
- * pipeline falls below 0; where sums are added in another order one may on the way, and it stands among the large ones meanwhile.
+ * There is room for 32,768 large counts; with one more the cells get four bytes, of the same form: large is from 2^31 on. So counts are
+ * exact up to 2^53, and nothing wraps or is cut. A cell is 0 only if its count is. No count of a pipeline falls below 0; where sums are
+ * added in another order one may on the way, and it stands among the large ones meanwhile.
  */
 
-/** Bit of a cell whose count is a large one. */
+/** Bit of a cell of two bytes whose count is a large one. */
 export const LARGE = 0x8000;
-const SLOT = LARGE - 1;
+/** The same of four bytes, as bit operations see it. */
+const LARGE_OF_FOUR = 1 << 31;
 
 const IS_LOW_FIRST = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
@@ -22,12 +24,14 @@ export function laneOf(cell: number): number {
 export class CountCells {
   /** Row-major [row x stride]. Read others than small counts through `at`, and write them through `add`. */
   cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
-  /** The cells two by two, see {@link laneOf}; empty if they have four bytes. */
+  /** Cells of two bytes two by two, see {@link laneOf}; none if they have four. */
   words: Int32Array<ArrayBuffer>;
   stride: number;
   rows: number;
-  /** LARGE, or 0 if no cell is an index. */
+  /** Bit of a cell that is an index. */
   mark = LARGE;
+  /** Its other bits: the largest count that is not large. */
+  #most = LARGE - 1;
   #large: number[] = [];
   readonly #free: number[] = [];
 
@@ -40,51 +44,72 @@ export class CountCells {
     this.words = wordsOf(this.cells);
   }
 
-  at(cell: number): number {
-    const count = this.cells[cell] ?? 0;
-    return (count & this.mark) === 0 ? count : Math.max(0, this.#large[count & SLOT] ?? 0);
+  /** There are `words`. */
+  get isPaired(): boolean {
+    return this.mark === LARGE;
   }
 
-  /** Two cells as a word; a large count is LARGE. */
+  /** Two cells as a word, whatever their bytes; a large count is LARGE. */
   wordAt(word: number): number {
     const first = Math.min(this.at(2 * word), LARGE);
     const second = Math.min(this.at(2 * word + 1), LARGE);
     return (first << laneOf(0)) | (second << laneOf(1));
   }
 
+  at(cell: number): number {
+    const count = this.cells[cell] ?? 0;
+    return (count & this.mark) === 0 ? count : Math.max(0, this.#large[count & this.#most] ?? 0);
+  }
+
   /** @param amount any integer; a count below 0 is kept, and read as 0 */
   add(cell: number, amount: number): void {
     const held = this.cells[cell] ?? 0;
     const isLarge = (held & this.mark) !== 0;
-    const count = (isLarge ? (this.#large[held & SLOT] ?? 0) : held) + amount;
-    const isSmall = count >= 0 && count < LARGE;
-    if (this.mark === 0 || (!isLarge && isSmall)) this.cells[cell] = count;
-    else if (isSmall) {
-      this.#free.push(held & SLOT);
+    const count = (isLarge ? (this.#large[held & this.#most] ?? 0) : held) + amount;
+    if (!isLarge) this.#put(cell, count);
+    else if (count >= 0 && count <= this.#most) {
+      this.#free.push(held & this.#most);
       this.cells[cell] = count;
-    } else if (isLarge) this.#large[held & SLOT] = count;
-    else this.#enlarge(cell, count);
+    } else this.#large[held & this.#most] = count;
   }
 
-  #enlarge(cell: number, count: number): void {
-    const slot = this.#free.pop() ?? this.#large.length;
-    if (slot === LARGE) {
-      this.cells = this.counts();
-      this.words = wordsOf(this.cells);
-      this.mark = 0;
-      this.#large = [];
+  /** @param cell one that is no index */
+  #put(cell: number, count: number): void {
+    if (count >= 0 && count <= this.#most) {
       this.cells[cell] = count;
       return;
     }
+    const slot = this.#free.pop() ?? this.#large.length;
+    if (slot > this.#most) {
+      this.#takeFourBytes();
+      this.#put(cell, count);
+      return;
+    }
     this.#large[slot] = count;
-    this.cells[cell] = LARGE | slot;
+    this.cells[cell] = this.mark | slot;
   }
 
-  /** A copy in which each cell is its count. */
-  counts(): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
-    if (this.mark === 0 || this.#large.length === this.#free.length) return this.cells.slice();
-    const counts = new Uint32Array(this.cells.length);
-    for (let cell = 0; cell < counts.length; cell++) counts[cell] = this.at(cell);
+  #takeFourBytes(): void {
+    const { cells } = this;
+    const large = this.#large;
+    this.cells = new Uint32Array(cells.length);
+    this.words = wordsOf(this.cells);
+    this.mark = LARGE_OF_FOUR;
+    this.#most = 2 ** 31 - 1;
+    this.#large = [];
+    for (let cell = 0; cell < cells.length; cell++) {
+      const held = cells[cell] ?? 0;
+      this.#put(cell, (held & LARGE) === 0 ? held : (large[held & (LARGE - 1)] ?? 0));
+    }
+  }
+
+  /** A copy in which each cell is its count; in eight bytes each where one needs them. */
+  counts(): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer> {
+    if (this.#large.length === this.#free.length) return this.cells.slice();
+    const { length } = this.cells;
+    const isHuge = this.#large.some((count) => count >= 2 ** 32);
+    const counts = isHuge ? new Float64Array(length) : new Uint32Array(length);
+    for (let cell = 0; cell < length; cell++) counts[cell] = this.at(cell);
     return counts;
   }
 
@@ -110,14 +135,10 @@ export class CountCells {
   }
 
   #empty(length: number): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
-    return this.mark === 0 ? new Uint32Array(length) : new Uint16Array(length);
+    return this.mark === LARGE ? new Uint16Array(length) : new Uint32Array(length);
   }
 }
 
-function wordsOf({
-  buffer,
-  length,
-  BYTES_PER_ELEMENT,
-}: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  return new Int32Array(buffer, 0, BYTES_PER_ELEMENT === 2 ? length >> 1 : 0);
+function wordsOf(cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>) {
+  return new Int32Array(cells.buffer, 0, cells instanceof Uint16Array ? cells.length >> 1 : 0);
 }

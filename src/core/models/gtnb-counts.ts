@@ -251,7 +251,7 @@ export class GtnbCounts implements ClassColumns {
   #changeWhole({ ids, length }: Features, column: number, amount: number): void {
     const { table } = this;
     this.#vocabulary +=
-      table.stride === 2 && table.mark !== 0
+      table.stride === 2 && table.isPaired
         ? this.#changePairs(ids, 0, length, column, amount)
         : this.#changeRows(ids, 0, length, column, amount);
     this.totals[column] = (this.totals[column] ?? 0) + amount * length;
@@ -280,8 +280,10 @@ export class GtnbCounts implements ClassColumns {
       else {
         table.add(2 * id + column, amount);
         // With the last place among the large ones the cells got four bytes.
-        if (table.mark === 0)
+        if (!table.isPaired) {
+          vocabulary += isAny(this.#others(2 * id, NO_COLUMN)) - isAny(before);
           return vocabulary + this.#changeRows(ids, at + 1, length, column, amount);
+        }
         after = words[id] ?? 0;
       }
       vocabulary += isAny(after) - isAny(before);
@@ -354,7 +356,7 @@ export class GtnbCounts implements ClassColumns {
     const { table } = this;
     for (let row = 0; row < ids.length; row++) table.reserveRows((ids[row] ?? 0) + 1);
     const done =
-      table.stride === 2 && table.mark !== 0 ? this.#addPairs(ids, counts, columns, sign) : 0;
+      table.stride === 2 && table.isPaired ? this.#addPairs(ids, counts, columns, sign) : 0;
     this.#addRows(ids, counts, columns, sign, done, ids.length);
     for (let index = 0; index < columns.length; index++) {
       const column = columns[index] ?? 0;
@@ -381,7 +383,7 @@ export class GtnbCounts implements ClassColumns {
         if (row === to) continue;
         this.#addRows(ids, counts, columns, sign, row, row + 1);
         row += 1;
-        if (table.mark === 0) return row;
+        if (!table.isPaired) return row;
       }
     }
     return length;

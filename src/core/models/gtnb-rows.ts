@@ -68,8 +68,8 @@ export class FeatureRows {
 
   /** Fetches the block that begins at a place of the document. */
   load(ids: Int32Array, from: number, length: number, table: CountCells): void {
-    if (table.mark === 0 || this.width > 1) this.#loadRows(ids, from, length, table);
-    else this.#loadWords(ids, from, length, table);
+    if (table.isPaired && this.width === 1) this.#loadWords(ids, from, length, table);
+    else this.#loadRows(ids, from, length, table);
   }
 
   #loadWords(ids: Int32Array, from: number, length: number, { words }: CountCells): void {
@@ -89,13 +89,13 @@ export class FeatureRows {
     const kept = IDS;
     const masks = this.#masks;
     const { width } = this;
-    const { words, mark } = table;
+    const { words, isPaired } = table;
     for (let at = 0, to = 0; at < length; at++) {
       const id = ids[from + at] ?? 0;
       kept[at] = id;
       for (let word = 0; word < width; word++)
         rows[to++] =
-          (mark === 0 ? table.wordAt(id * width + word) : (words[id * width + word] ?? 0)) &
+          (isPaired ? (words[id * width + word] ?? 0) : table.wordAt(id * width + word)) &
           (masks[word] ?? 0);
     }
   }

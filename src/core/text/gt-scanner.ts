@@ -42,8 +42,8 @@ const ALL_UNIGRAMS = UNIGRAMS;
 const ALL_BIGRAMS = BIGRAMS;
 const ALL_JOINS = JOINS;
 
-/** Options of the scanner whose text the slots hold; they are shared. */
-let held: GtOptions | undefined;
+/** Those whose buffers hold their text: all share them. */
+let held: GtSlots | undefined;
 
 /** Only a mark begins with a capital letter. */
 const MARK_FIRST = NEGATED.charCodeAt(0);
@@ -63,7 +63,7 @@ export class GtScanner implements TypedFeatures {
   #text = '';
 
   constructor(options: GtScannerOptions) {
-    this.#options = { ...options };
+    this.#options = options;
     this.#mask = -1 >>> (32 - options.bits); // No power: that would be a double.
     this.#slots = new GtSlots(options.negation ?? DEFAULT_NEGATION);
     this.#reader = new GtReader(options.version, this.#slots);
@@ -79,7 +79,7 @@ export class GtScanner implements TypedFeatures {
 
   /** Features of a text: the scanner itself, valid until its next scan. */
   scan(text: string): TypedFeatures {
-    held = this.#options;
+    held = this.#slots;
     this.#text = text;
     if (this.#names.length > 0) this.#names = [];
     this.#distinct.reset(text.length >> 1);
@@ -96,7 +96,7 @@ export class GtScanner implements TypedFeatures {
 
   /** Name of a feature of the last scan, 0 <= at < length: of those that share its id, the first in the text. */
   name(at: number): string {
-    if (held !== this.#options) this.scan(this.#text);
+    if (held !== this.#slots) this.scan(this.#text);
     const origin = this.#distinct.origins[at] ?? 0;
     const type = this.ends.findIndex((end) => at < end);
     if (this.#isByName || type === 3) return this.#names[origin] ?? '';

@@ -92,6 +92,7 @@ describe('verify', () => {
   });
 
   test('before anything was learned exits with 2', async () => {
+    await cli.run(['topics', 'create']);
     const { code, stderr } = await cli.run(['verify']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('nothing was learned yet')]);
   });

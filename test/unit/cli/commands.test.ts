@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openLog } from '../../../src/open-log.ts';
 import { Cli } from './cli-run.ts';
 
 let cli: Cli;
@@ -44,6 +45,91 @@ describe('misuse', () => {
     expect(stdout).toBe('');
     expect(stderr).toContain(said);
   });
+
+  test.each([
+    [
+      ['start', 'reviews.csv'],
+      "start takes no arguments, and got 1 argument more: did you mean 'valence start --data reviews.csv'?",
+    ],
+    [
+      ['start', 'my $data.csv', 'b'],
+      String.raw`2 arguments more: did you mean 'valence start --data "my \$data.csv"'?`,
+    ],
+    [['subscribe', 'reviews.csv'], "did you mean 'valence publish reviews.csv'?"],
+    [['model', 'top', 'cnb'], "did you mean 'valence model top --model cnb'?"],
+    [
+      ['model', 'show', 'cnb'],
+      "model show takes no arguments, and got 1 argument more: 'valence model show --help'",
+    ],
+    [
+      ['model', 'explain', 'not', 'good'],
+      'model explain takes TEXT, and got 1 argument more: put what has spaces in quotes',
+    ],
+    [['label', 'a', 'b', 'c', 'd'], 'label takes ID and LABEL, and got 2 arguments more'],
+  ])('%j is told what it should have been', async (argv, said) => {
+    const { code, stdout, stderr } = await cli.run(argv);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^valence: CONFIG_INVALID: /);
+    expect(stderr).toContain(said);
+  });
+
+  test('under npm a file without --data is told the line that npm lets through', async () => {
+    const environment = { npm_lifecycle_event: 'start' };
+    const { code, stderr } = await cli.run(['start', 'reviews.csv'], { environment });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("'npm start -- --data reviews.csv'"),
+    ]);
+  });
+
+  test.each([
+    'monitor --once',
+    'tail results --until-end',
+    'label a positive',
+    'replay --model gtnb',
+    'verify',
+    'topics check',
+    'topics describe',
+    'dlq list',
+    'dlq drop',
+    'model show',
+    'model explain good',
+    'model hash',
+    'model export model.json',
+    'model compare',
+    'model promote cnb',
+    'model rollback',
+    'model rebuild',
+  ])('%s of a log that is not there names it, and leaves no file behind', async (line) => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+    const log = `sqlite:${join(folder, 'typo.db')}`;
+    const argv = [...line.split(' '), '--log', log];
+    const { code, stdout, stderr } = await cli.run(argv, { openLog });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`valence: NOT_FOUND: no log at ${log};`);
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  test('import of a file that is not there leaves no log behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+    const argv = ['model', 'import', join(folder, 'none.json'), '--log', `sqlite:${folder}/x.db`];
+    const { code } = await cli.run(argv, { openLog });
+    expect([code, await readdir(folder)]).toEqual([2, []]);
+    await rm(folder, { recursive: true });
+  });
+
+  test.each(['model show', 'model compare', 'model promote cnb', 'replay --model gtnb', 'verify'])(
+    '%s of a pipeline that the log does not have names the topics there are',
+    async (line) => {
+      await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS) });
+      const { code, stderr } = await cli.run([...line.split(' '), '--pipeline', 'typo']);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(
+        /NOT_FOUND: no topic named 'typo\.(?:model|source)' in memory:; there are: sentiment\.dlq, .*; choose with --pipeline or --log/,
+      );
+    },
+  );
 
   test('a topic that is not there yet is named with those that are', async () => {
     const { code, stderr } = await cli.run(['tail', 'results', '--until-end']);

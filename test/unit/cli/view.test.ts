@@ -329,9 +329,34 @@ test('alarms are marked below the cell of the curve in which they came', () => {
     count: scored.length,
     signal: 'error' as const,
     at: scored,
+    forgotAt: scored.filter((each) => each === 31),
   });
-  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 8)).toBe('~  ~   ~');
-  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 4)).toBe('~~ ~');
+  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 8)).toBe('~  ×   ~');
+  expect(driftMarks({ curve, drifts: at(5, 31, 80) }, 4)).toBe('~× ~');
   expect(driftMarks({ curve, drifts: at(200) }, 4)).toBe('   ~');
   expect(driftMarks({ curve, drifts: at() }, 4)).toBe('');
+});
+
+test('what a model forgot at a drift is told, of challengers too, and marked where the champion did', () => {
+  const drift = (model: string, forgotten?: number): ResultValue => ({
+    type: 'drift',
+    model,
+    partition: 0,
+    detector: 'adwin',
+    signal: 'error',
+    ...(forgotten === undefined ? {} : { reaction: { action: 'forget', forgotten } }),
+    source: { topic: 's', partition: 0, offset: 11, ts: 0 },
+  });
+  const shown = (values: readonly ResultValue[]) =>
+    renderView(reduce(played(), values), { columns: 80, rows: 40, color: false });
+  const quiet = shown([drift('champion')]).join('\n');
+  expect(quiet).toContain('~ drift once, last after 11 scored');
+  expect(quiet).not.toMatch(/×|forgot/);
+  const lines = shown([drift('champion', 3), drift('fresh', 1), drift('champion', 1472)]);
+  expect(lines.slice(-3)).toEqual([
+    ' ~ drift 2 times, last after 11 scored: the share of wrong answers',
+    ' × champion forgot 1,472 documents after 11 scored, the last of 2 times',
+    ' × fresh forgot 1 document after 11 scored',
+  ]);
+  expect(lines.filter((line) => /^ drift +×$/.test(line))).toHaveLength(1);
 });

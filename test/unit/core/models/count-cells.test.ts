@@ -90,6 +90,54 @@ test('a document whose counts need wider cells in the middle of it is counted wh
   expect(counts.vocabulary).toBe(ids.length);
 });
 
+/** A table in four bytes whose first cells are 0. */
+function wideTable(): CountCells {
+  const table = new CountCells(LARGE + 8, 1, GROWING);
+  for (let cell = 4; cell < LARGE + 5; cell++) table.add(cell, LARGE);
+  return table;
+}
+
+test('in four bytes too a cell is what was added to it, in any order, and less than nothing reads as 0', () => {
+  const edges = fc.constantFrom(1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40);
+  const amount = fc.oneof(
+    fc.integer({ min: -70_000, max: 70_000 }),
+    edges,
+    edges.map((n) => -n),
+  );
+  const steps = fc.array(fc.record({ cell: fc.nat(3), amount }), { maxLength: 30 });
+  fc.assert(
+    fc.property(steps, (added) => {
+      const table = wideTable();
+      expect(table.cells).toBeInstanceOf(Uint32Array);
+      const sums = [0, 0, 0, 0];
+      for (const step of added) {
+        table.add(step.cell, step.amount);
+        sums[step.cell] = sums[step.cell]! + step.amount;
+        const shown = sums.map((sum) => Math.max(0, sum));
+        expect(sums.map((_, at) => table.at(at))).toEqual(shown);
+        expect(sums.map((_, at) => table.cells[at] === 0)).toEqual(sums.map((sum) => sum === 0));
+      }
+      expect([...table.counts().subarray(0, 5)]).toEqual([
+        ...sums.map((sum) => Math.max(0, sum)),
+        LARGE,
+      ]);
+      for (const { cell, amount: before } of added) table.add(cell, -before);
+      expect([...table.cells.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('what is less than nothing stays so when the cells get four bytes', () => {
+  const table = new CountCells(LARGE + 2, 1, GROWING);
+  table.add(LARGE + 1, -5);
+  for (let cell = 0; cell < LARGE; cell++) table.add(cell, LARGE);
+  expect(table.cells).toBeInstanceOf(Uint32Array);
+  expect(table.at(LARGE + 1)).toBe(0);
+  table.add(LARGE + 1, 7);
+  expect(table.at(LARGE + 1)).toBe(2);
+});
+
 test('rows and columns are made room for without a change to any count', () => {
   const table = new CountCells(2, 2, GROWING);
   table.add(0, 100_000);
