@@ -6,6 +6,7 @@
  * A row that cannot be sent is a refused row with its error, in its place; an input that cannot be read at all, or that lacks a
  * column that was asked for, is an error. Each row says where to read on behind it.
  */
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { formatOf, inputName, readBytes } from './bytes.ts';
 import { csvRow, headerNames, layoutOf, type CsvLayout } from './csv.ts';
@@ -71,6 +72,19 @@ export async function* readRows(options: ReadRowsOptions): AsyncGenerator<Row[]>
     if (group.length <= batchRows) yield group;
     else for (let at = 0; at < group.length; at += batchRows) yield group.slice(at, at + batchRows);
   }
+}
+
+/**
+ * Reads the beginning of a file, so that a wrong name or column is told before anything is made for it. Nothing is read of what could
+ * not be read again.
+ *
+ * @throws as {@link readRows}
+ */
+export async function checkRows(options: ReadRowsOptions): Promise<void> {
+  if (options.path === '-') return;
+  const found = await stat(options.path).catch(() => undefined);
+  if (found !== undefined && !found.isFile() && !found.isDirectory()) return;
+  for await (const _ of readRows(options)) return;
 }
 
 /** NDJSON and text: a group of rows for each chunk of the input. */

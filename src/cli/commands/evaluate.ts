@@ -10,7 +10,7 @@ import { checkReportFile, writeReportFile } from '../evaluation-file.ts';
 import type { Evaluated } from '../evaluation-html.ts';
 import { shuffled } from '../evaluation-shuffle.ts';
 import { warmUp } from '../evaluation-warm-up.ts';
-import { count, rate } from '../numbers.ts';
+import { count, counted, rate } from '../numbers.ts';
 import { packageVersion } from '../package.ts';
 import { comparisonLines, reportLines, type Report } from '../report.ts';
 import { namedColumns } from './publish.ts';
@@ -65,7 +65,8 @@ async function run(context: Context, path: string): Promise<void> {
     const batches = rows === undefined ? labelledRows(context, path, index === 0) : inBatches(rows);
     const evaluated = await evaluate(context, kind, classes, batches);
     const { report } = evaluated;
-    if (report.rows > 0 && report.learned === 0)
+    if (report.rows === 0) out.note(`nothing was scored: ${inputName(path)} has no rows`);
+    else if (report.learned === 0)
       out.note(`nothing was scored: no row has a label in '${config.label}'; see --label`);
     if (out.json) await out.values([json(kind, path, report, config.shuffle)]);
     else await out.lines([...reportLines(textOf(evaluated, context), out.colors), '']);
@@ -248,6 +249,6 @@ function json(kind: string, path: string, report: EvaluationReport, shuffle: num
 function textOf({ kind, report }: Evaluated, { config }: Context): Report {
   const { rows, scored, learned, metrics, baselines, docsPerSecond } = report;
   const order = config.shuffle === undefined ? [] : [`order of seed ${config.shuffle}`];
-  const notes = [`${count(rows)} rows`, ...order, rate(docsPerSecond)];
+  const notes = [counted(rows, 'row'), ...order, rate(docsPerSecond)];
   return { title: kind, scored, learned, notes, metrics, baselines };
 }

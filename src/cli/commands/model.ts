@@ -127,7 +127,15 @@ const explain = command({
         context.config.labels,
         calibrator,
       );
-      const { out } = context;
+      const { config, out, origins } = context;
+      // The log does not tell which classes were declared, and the answer depends on it.
+      if (
+        origins.get('labels') === 'default' &&
+        model.classes.some((of) => !config.labels.includes(of))
+      )
+        out.note(
+          'the model has other classes than the default ones; if its subscriber was given --labels, give the same here, or the answer differs',
+        );
       if (out.json)
         return out.values([
           { prediction, probabilities: Object.fromEntries(shares), explanation: weights, logit },

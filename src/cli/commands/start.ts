@@ -8,10 +8,11 @@ import type { WorkerHealth } from '../../worker-health.ts';
 import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
 import { watchedLog, withHealthyLog } from '../health.ts';
-import { count } from '../numbers.ts';
+import { count, counted } from '../numbers.ts';
 import { packageRoot } from '../package.ts';
 import { reportLines } from '../report.ts';
 import type { Progress, StartView } from '../start-view.ts';
+import type { Sink, Surroundings } from '../surroundings.ts';
 import { initialView } from '../view-state.ts';
 import { logEvent } from './subscribe.ts';
 import { namedColumns } from './publish.ts';
@@ -22,6 +23,8 @@ type Context = CommandContext<'start'>;
 const DEMO_LOG = 'sqlite:.valence/demo.db';
 const DEMO_FILES = ['', '-wal', '-shm'].map((suffix) => `.valence/demo.db${suffix}`);
 const DEMO = { file: 'examples/yelp.csv', label: 'sentiment', recordsPerSecond: 25 };
+/** Lines that are held back while the view is shown, the newest. */
+const MOST_HELD = 200;
 /** Results of earlier runs that are shown again. */
 const SHOWN_AGAIN = 20_000;
 
@@ -52,6 +55,13 @@ interface Input {
 async function run(context: Context): Promise<void> {
   const { config, surroundings } = context;
   const input = await inputOf(context);
+  const { checkRows } = await import('../../ingest/rows.ts');
+  await checkRows({
+    path: input.path,
+    columns: columnsOf(context, input),
+    named: namedColumns(context),
+    signal: surroundings.signal,
+  });
   const logger = await loggerOf('start', surroundings, config);
   const worker = { roles: ['publisher', 'subscriber'], logger } as const;
   const asked = { ...config, log: input.log };
@@ -92,6 +102,10 @@ async function inputOf({ config, origins }: Context): Promise<Input> {
   };
 }
 
+function columnsOf({ config }: Context, { text, label }: Input) {
+  return { text, label, weight: config.weightField };
+}
+
 class Start {
   readonly #context: Context;
   readonly #log: EventLog;
@@ -104,6 +118,7 @@ class Start {
   #published = 0;
   #share: number | undefined;
   #finished = false;
+  readonly #held: string[] = [];
 
   constructor(context: Context, log: EventLog, health: WorkerHealth, input: Input) {
     this.#context = context;
@@ -123,6 +138,7 @@ class Start {
       viewing.abort();
       await shown;
       await view.end();
+      for (const line of this.#held) surroundings.stderr.write(line);
     }
     for (const model of view.metrics.all()) {
       const { model: title, scored, learned, cumulative: metrics, baselines } = model;
@@ -131,7 +147,34 @@ class Start {
       else await out.lines([...reportLines(report, out.colors), '']);
     }
     if (view.metrics.models.length === 0 && !surroundings.signal.aborted)
-      out.note('nothing was scored: the records carry no labels');
+      out.note(this.#unscored());
+  }
+
+  /** Why nothing was scored, and where the answers are. */
+  #unscored(): string {
+    const { config, origins } = this.#context;
+    if (this.#folded === 0) return 'nothing was scored: there were no new records';
+    const pipeline = origins.get('pipeline') === 'default' ? '' : ` --pipeline ${config.pipeline}`;
+    return (
+      `nothing was scored: of ${counted(this.#folded, 'record')} none has a label in '${this.#input.label}'; name the column of the labels ` +
+      `with --label. The answers: valence tail results --until-end${pipeline}`
+    );
+  }
+
+  /** What is said while the view has the terminal would be wiped out with it: it is said behind. */
+  #aside(): Surroundings {
+    const { surroundings, out } = this.#context;
+    const { stdout, stderr } = surroundings;
+    if (out.json || stdout.isTTY !== true || stderr.isTTY !== true) return surroundings;
+    const held: Sink = {
+      write: (text) => {
+        this.#held.push(text);
+        if (this.#held.length > MOST_HELD) this.#held.shift();
+        return true;
+      },
+      once: () => undefined,
+    };
+    return { ...surroundings, stderr: held };
   }
 
   /** Publishes and folds until all is done (`--once`) or the process is told to end. */
@@ -163,8 +206,10 @@ class Start {
   }
 
   async #publish(signal: AbortSignal): Promise<PublishSummary> {
-    const { config, origins, surroundings, out } = this.#context;
-    const { path, text, label, rate } = this.#input;
+    const { config, origins } = this.#context;
+    const surroundings = this.#aside();
+    const say = (line: string): void => void surroundings.stderr.write(`${line}\n`);
+    const { path, rate } = this.#input;
     const names = namesOf(config);
     const logger = await loggerOf('publisher', surroundings, config);
     const { publish } = await import('../../ingest/publish.ts');
@@ -174,7 +219,7 @@ class Start {
       deadLetterTopic: names.dlq,
       path,
       stdin: surroundings.stdin,
-      columns: { text, label, weight: config.weightField },
+      columns: columnsOf(this.#context, this.#input),
       named: namedColumns({ origins }),
       rate,
       signal,
@@ -191,9 +236,9 @@ class Start {
     });
     this.#finished = summary.done;
     if (summary.alreadyPublished)
-      out.note(`${summary.name} was published before and is not published again`);
+      say(`${summary.name} was published before and is not published again`);
     else if (summary.resumedAfter > 0)
-      out.note(`${summary.name} was taken up after row ${count(summary.resumedAfter)}`);
+      say(`${summary.name} was taken up after row ${count(summary.resumedAfter)}`);
     return summary;
   }
 
@@ -201,7 +246,7 @@ class Start {
     const { config, surroundings } = this.#context;
     // The view has the terminal: only what is wrong is logged there.
     const logLevel = config.logLevel === 'info' ? 'warn' : config.logLevel;
-    const logger = await loggerOf('subscriber', surroundings, { ...config, logLevel });
+    const logger = await loggerOf('subscriber', this.#aside(), { ...config, logLevel });
     const { runSubscriber } = await import('../../pipeline/subscriber.ts');
     const { subscriberOptions } = await import('../subscriber-options.ts');
     await runSubscriber({

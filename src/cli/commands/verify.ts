@@ -32,6 +32,13 @@ const MEANINGS: Readonly<Record<Refuted['problem'], string>> = {
   seen: 'the view of other partitions cannot have been',
   damaged: 'a delta cannot be read, or is another one',
 };
+/** Other settings give other records, and other ones more or less: alerts, metrics. */
+const OF_SETTINGS: ReadonlySet<Refuted['problem']> = new Set([
+  'differs',
+  'missing',
+  'extra',
+  'order',
+]);
 const HINT =
   'If the subscribers ran with other settings (labels, window, metrics, thresholds, explain, pending), give them to verify too.';
 
@@ -61,7 +68,7 @@ async function run({
     }
     if (out.json) await out.values([outcome]);
     else await out.line(outcome.verified ? verifiedLine(outcome) : refutedLine(outcome));
-    if (!outcome.verified && outcome.problem === 'differs') out.note(HINT);
+    if (!outcome.verified && OF_SETTINGS.has(outcome.problem)) out.note(HINT);
     return outcome.verified ? EXIT.done : EXIT.failed;
   });
 }

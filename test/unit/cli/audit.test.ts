@@ -91,6 +91,17 @@ describe('verify', () => {
     expect(stdout).toContain('sentiment.results/0@0, source offset 0: differs: ');
   });
 
+  test('without the threshold of the subscriber records are too many, and that is hinted at', async () => {
+    await cli.run(['publish', '-'], { stdin: ndjson(REVIEWS) });
+    const threshold = ['--threshold', 'rolling.accuracy>=1.1'];
+    await cli.run(['subscribe', '--until-end', '--metrics-every', '1', ...threshold]);
+    const { values, stderr } = await cli.run(['verify', '--metrics-every', '1']);
+    expect(values).toMatchObject([
+      { verified: false, problem: expect.not.stringMatching('differs') },
+    ]);
+    expect(stderr).toContain('other settings');
+  });
+
   test('before anything was learned exits with 2', async () => {
     await cli.run(['topics', 'create']);
     const { code, stderr } = await cli.run(['verify']);

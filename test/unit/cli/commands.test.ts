@@ -111,6 +111,34 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
+  test('start of a file that is not there, or without its columns, leaves no log behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+    const [none, wrong] = [join(folder, 'none.csv'), join(folder, 'wrong.csv')];
+    await writeFile(wrong, 'id,review\n1,good\n');
+    for (const [file, said] of [
+      [none, 'does not exist'],
+      [wrong, "has no column 'text'; it has: id, review"],
+    ] as const) {
+      const argv = ['start', '--once', '--data', file, '--log', `sqlite:${join(folder, 'x.db')}`];
+      const { code, stderr } = await cli.run(argv, { openLog });
+      expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+    }
+    expect(await readdir(folder)).toEqual(['wrong.csv']);
+    await rm(folder, { recursive: true });
+  });
+
+  test('start says why nothing was scored, and where the answers are', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-plain-'));
+    const file = join(folder, 'plain.csv');
+    await writeFile(file, 'text,stars\ngood,5\nbad,1\n');
+    const argv = ['start', '--once', '--data', file, '--pipeline', 'p'];
+    expect((await cli.run(argv)).stderr).toContain(
+      "nothing was scored: of 2 records none has a label in 'label'; name the column of the labels with --label. The answers: valence tail results --until-end --pipeline p",
+    );
+    expect((await cli.run(argv)).stderr).toContain('nothing was scored: there were no new records');
+    await rm(folder, { recursive: true });
+  });
+
   test('import of a file that is not there leaves no log behind', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
     const argv = ['model', 'import', join(folder, 'none.json'), '--log', `sqlite:${folder}/x.db`];
@@ -501,6 +529,16 @@ describe('model', () => {
     ]);
   });
 
+  test('explain asks for the declared classes where the model has others', async () => {
+    const neutral = { id: 'n', text: 'a plate', label: 'neutral' };
+    await cli.run(['publish', '-'], { stdin: ndjson([...REVIEWS, neutral]) });
+    const labels = ['--labels', 'negative,neutral,positive'];
+    await cli.run(['subscribe', '--until-end', ...labels]);
+    const asked = 'if its subscriber was given --labels, give the same here';
+    expect((await cli.run(['model', 'explain', 'good'])).stderr).toContain(asked);
+    expect((await cli.run(['model', 'explain', 'good', ...labels])).stderr).toBe('');
+  });
+
   test('explain predicts without learning', async () => {
     await taught();
     const { values } = await cli.run(['model', 'explain', 'good']);
@@ -627,6 +665,14 @@ describe('evaluate', () => {
       expect([code, stderr]).toEqual([2, expect.stringContaining(hint)]);
       expect(stderr).toContain('CONFIG_INVALID');
     }
+  });
+
+  test('a file without rows is told of', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-empty-'));
+    await writeFile(join(folder, 'empty.csv'), '');
+    const { code, stderr } = await cli.run(['evaluate', join(folder, 'empty.csv')]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('empty.csv has no rows')]);
+    await rm(folder, { recursive: true });
   });
 
   test('a column that was named must exist', async () => {
