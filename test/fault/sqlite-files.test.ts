@@ -245,6 +245,16 @@ describe('a log that cannot be written', () => {
     });
   });
 
+  test('a folder in which the system lets none be made is LOG_READ_ONLY, and not tried for ever', async () => {
+    if (!existsSync('/proc/self')) {
+      process.stdout.write('skipped: this system has no /proc\n');
+      return;
+    }
+    await expect(SqliteEventLog.open('/proc/none/log.db')).rejects.toMatchObject({
+      code: 'LOG_READ_ONLY',
+    });
+  });
+
   // Root may write anywhere, so the attempt is made by a process of another user.
   const nobody = process.getuid?.() === 0 ? 65_534 : undefined;
   const outcome = async (): Promise<string | undefined> => {

@@ -1,5 +1,5 @@
 /** The file: what marks it as ours, its tables, and the checks before it is opened. */
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ValenceError } from '../../errors.ts';
 import type { Database } from './driver.ts';
@@ -66,11 +66,11 @@ export function recordsTable(partition: number): { readonly name: string; readon
 export function inspectFile(file: string): boolean {
   let head: { readonly bytes: Buffer; readonly size: number };
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     head = readHead(file);
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'ENOENT') return true;
+    if (code === 'ENOENT' && existsSync(dirname(file))) return true;
     throw new ValenceError(
       'LOG_READ_ONLY',
       `The log ${file} cannot be opened (${code}). Name a file in a folder that this user can write.`,
@@ -82,6 +82,19 @@ export function inspectFile(file: string): boolean {
   const problem = problemOf(head, file);
   if (problem) throw new ValenceError('LOG_CORRUPT', `The log ${file}: ${problem}`, { file });
   return false;
+}
+
+/** Node's own `recursive` tries for ever where a folder that is there lets none be made in it, and says ENOENT: in `/proc`, for one. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Somebody else was faster.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
 }
 
 /**
