@@ -31,6 +31,7 @@ import { Scorer, type BaselineAnswer, type ScoredAnswer } from '../core/metrics/
 import { ThresholdState, type Threshold } from '../core/metrics/threshold.ts';
 import type { DriftResult, OutcomeStatus } from '../../topics/index.ts';
 import { FifoMap } from './fifo-map.ts';
+import { LastIds } from './last-ids.ts';
 
 export interface CarryOptions {
   readonly partition: number;
@@ -226,7 +227,8 @@ export class ModelCarry {
   readonly #pending = new FifoMap<PendingText>();
   readonly #waiting = new FifoMap<WaitingLabel>();
   readonly #labelled = new FifoMap<LabelledText>();
-  readonly #gone = new FifoMap<true>();
+  /** Texts that are out of reach: as many as there may be pending ones. */
+  readonly #gone: LastIds;
   #counters: Counters = { clock: 0, texts: 0, learned: 0, replaced: 0, expired: 0, leaving: 0 };
   #marked: Counters = { ...this.#counters };
 
@@ -237,6 +239,7 @@ export class ModelCarry {
     from?: Omit<CarryCapture, 'counters' | 'pending' | 'waiting' | 'labelled' | 'gone'>,
   ) {
     this.options = options;
+    this.#gone = new LastIds(options.pendingMax);
     this.calibrate(from?.calibrator, model);
     if (model !== undefined) this.know(model);
     const scoring = { window: options.window, order: options.declared };
@@ -498,7 +501,7 @@ export class ModelCarry {
     const oldest = this.#labelled.evict();
     this.#counters.leaving = oldest === undefined ? 0 : Math.max(0, this.#counters.leaving - 1);
     if (oldest === undefined) return 0;
-    if (oldest.id !== '') this.#forget(oldest.id);
+    if (oldest.id !== '') this.#gone.add(oldest.id);
     const { features, label, weight, addition } = oldest.value;
     if (this.#forgetting === undefined || label === null || weight === 0) return 0;
     sink.forget(features, label, addition);
@@ -518,7 +521,7 @@ export class ModelCarry {
     this.#watch.restart();
     const { leaving } = this.#counters;
     const released = this.#labelled.releaseOldest(this.#labelled.size - since + 1);
-    for (const { id } of released) if (id !== '') this.#forget(id);
+    for (const { id } of released) if (id !== '') this.#gone.add(id);
     this.#counters.leaving = Math.max(leaving, released.length);
     const forgotten = released.slice(leaving).filter(({ value }) => value.weight > 0).length;
     this.#unlearnLeaving(sink);
@@ -542,13 +545,7 @@ export class ModelCarry {
     const oldest = store.evict();
     if (oldest === undefined) return;
     this.#counters.expired += 1;
-    if (store === this.#pending) this.#forget(oldest.id);
-  }
-
-  /** Remembers that a text is out of reach, as long as there is room. */
-  #forget(id: string): void {
-    this.#gone.set(id, true);
-    if (this.#gone.size > this.options.pendingMax) this.#gone.evict();
+    if (store === this.#pending) this.#gone.add(oldest.id);
   }
 
   /** The chunk so far is committed. */
@@ -618,7 +615,7 @@ export class ModelCarry {
         addition: text.addition,
         features: features(text.features),
       })),
-      gone: Array.from(this.#gone.entries(), ([id]) => id),
+      gone: this.#gone.list(),
     };
   }
 
@@ -638,7 +635,7 @@ export class ModelCarry {
       pending: [...this.#pending.entries()],
       waiting: [...this.#waiting.entries()],
       labelled: [...this.#labelled.entries()],
-      gone: Array.from(this.#gone.entries(), ([id]) => id),
+      gone: this.#gone.list(),
     };
   }
 
@@ -652,7 +649,7 @@ export class ModelCarry {
     for (const [id, text] of capture.pending) carry.#pending.set(id, text);
     for (const [id, label] of capture.waiting) carry.#waiting.set(id, label);
     for (const [id, text] of capture.labelled) carry.#labelled.set(id, text);
-    for (const id of capture.gone) carry.#gone.set(id, true);
+    for (const id of capture.gone) carry.#gone.add(id);
     carry.#counters = { ...carry.#counters, ...capture.counters };
     carry.mark();
     return carry;
