@@ -32,7 +32,7 @@ const PARTS: readonly (readonly [part: string, file: RegExp, fn?: RegExp])[] = [
   ['tokenise, vocabulary', /core\/text\//],
   ['model', /core\/models\//],
   ['metrics, drift', /core\/(metrics|drift)\//],
-  ['results as JSON', /pipeline\/result-records|core\/codec\/json-writer/],
+  ['results as JSON', /pipeline\/result-records|core\/codec\/json/],
   ['delta', /pipeline\/delta|core\/codec/],
   ['fold: order, ids, carry', /pipeline\/|crash-point/],
   ['command line', /cli\/|config|worker|logger|workers\//],

@@ -4,7 +4,7 @@
  *
  * @see topics/results.ts for the shapes; CloudEvents 1.0, Kafka protocol binding, for the headers
  */
-import { jsonBytes, JsonWriter } from '../core/codec/json-writer.ts';
+import { quoted } from '../core/codec/json.ts';
 import type { DriftAlarm } from '../core/drift/watch.ts';
 import type { Explanation } from '../core/models/model.ts';
 import type { ScoredAnswer } from '../core/metrics/scorer.ts';
@@ -39,37 +39,14 @@ interface TypeHeaders {
   readonly content: Header;
 }
 
-const FIELD = {
-  prediction: jsonBytes('{"type":"prediction","id":'),
-  outcome: jsonBytes('{"type":"outcome","status":"'),
-  metrics: jsonBytes('{"type":"metrics","model":'),
-  drift: jsonBytes('{"type":"drift","model":'),
-  alert: jsonBytes('{"type":"alert","rule":'),
-  id: jsonBytes('","id":'),
-  model: jsonBytes(',"model":'),
-  role: jsonBytes(',"role":"'),
-  keptPrediction: jsonBytes(',"prediction":'),
-  label: jsonBytes(',"label":'),
-  previous: jsonBytes(',"previous":'),
-  correct: jsonBytes(',"correct":'),
-  delayMs: jsonBytes(',"delayMs":'),
-  delayRecords: jsonBytes(',"delayRecords":'),
-  learned: jsonBytes(',"learned":'),
-  learnedAfter: jsonBytes('},"learned":'),
-  explanation: jsonBytes(',"explanation":'),
-  ts: jsonBytes(',"ts":'),
-} as const;
-
-const NOTHING = new Uint8Array(0);
-
 /** Pieces of a model's prediction records that are the same in all of them. */
 interface PredictionPieces {
   readonly role: Role;
   readonly classes: readonly string[];
   /** By index of the answer + 1: from behind the id to the first probability. */
-  readonly heads: readonly Uint8Array[];
+  readonly heads: readonly string[];
   /** By class: what stands before its probability. */
-  readonly between: readonly Uint8Array[];
+  readonly between: readonly string[];
 }
 
 /** What a prediction record tells besides the answer. */
@@ -86,8 +63,7 @@ export class ResultRecords {
   readonly #topic: string;
   readonly #partition: number;
   readonly #eventId: string;
-  readonly #sourceField: Uint8Array;
-  readonly #json = new JsonWriter();
+  readonly #sourceField: string;
   /** Headers that are the same on every record of a type. */
   readonly #headers: Readonly<Record<ResultType, TypeHeaders>>;
   /** Ends of event ids by model. Bounded: the models of a pipeline. */
@@ -98,13 +74,11 @@ export class ResultRecords {
     drift: new Map(),
     alert: new Map(),
   };
-  /** Class and model names as JSON. Bounded: both are closed sets. */
-  readonly #names = new Map<string, Uint8Array>();
   /** By model. */
   readonly #pieces = new Map<string, PredictionPieces>();
   /** Tails of prediction records by label: of those that were right, and of those that were wrong. */
-  readonly #right = new Map<string, Uint8Array>();
-  readonly #wrong = new Map<string, Uint8Array>();
+  readonly #right = new Map<string, string>();
+  readonly #wrong = new Map<string, string>();
 
   constructor(options: {
     readonly pipeline: string;
@@ -116,9 +90,7 @@ export class ResultRecords {
     this.#topic = results;
     this.#partition = partition;
     this.#eventId = `${source}/${partition}/`;
-    this.#sourceField = jsonBytes(
-      `,"source":{"topic":${JSON.stringify(source)},"partition":${partition},"offset":`,
-    );
+    this.#sourceField = `,"source":{"topic":${JSON.stringify(source)},"partition":${partition},"offset":`;
     const headers = (type: string): TypeHeaders => ({
       version: ['ce_specversion', '1.0'],
       kind: ['ce_type', type],
@@ -150,26 +122,19 @@ export class ResultRecords {
     answer: ScoredAnswer,
     { label, learned, explanation, wantLabel = false }: PredictionParts,
   ): Output {
-    const json = this.#json;
     const { classes, probabilities, best } = answer;
     const { heads, between } = this.#piecesOf(model, classes);
-    json.raw(FIELD.prediction);
-    json.string(id);
-    json.raw(heads[best + 1] ?? NOTHING);
+    let json = `{"type":"prediction","id":${quoted(id)}${heads[best + 1] ?? ''}`;
     for (let c = 0; c < classes.length; c++) {
-      if (c > 0) json.raw(between[c] ?? NOTHING);
-      json.number(probabilities[c] ?? 0);
+      if (c > 0) json += between[c] ?? '';
+      json += probabilities[c] ?? 0;
     }
-    json.raw(label === undefined ? FIELD.learnedAfter : this.#tailOf(label, classes[best]));
-    json.number(learned);
-    this.#source(origin);
-    if (wantLabel) json.ascii(',"wantLabel":true');
-    if (explanation !== undefined) {
-      json.raw(FIELD.explanation);
-      json.value(explanation.features);
-      if (explanation.logit !== undefined) this.#fields({ logit: explanation.logit });
-    }
-    return this.#record('prediction', origin, model.name, id);
+    json += label === undefined ? '},"learned":' : this.#tailOf(label, classes[best]);
+    json += learned + this.#source(origin);
+    if (wantLabel) json += ',"wantLabel":true';
+    if (explanation !== undefined)
+      json += fields({ explanation: explanation.features, logit: explanation.logit });
+    return this.#record('prediction', origin, model.name, id, json);
   }
 
   outcome(
@@ -179,38 +144,17 @@ export class ResultRecords {
     label: string | null,
     outcome: Outcome,
   ): Output {
-    const json = this.#json;
     const { status, prediction, previous, correct, delayMs, delayRecords } = outcome;
-    json.raw(FIELD.outcome);
-    json.ascii(status);
-    json.raw(FIELD.id);
-    json.string(id);
-    json.raw(FIELD.model);
-    this.#name(model.name);
-    if (prediction !== undefined) {
-      json.raw(FIELD.keptPrediction);
-      this.#name(prediction);
-    }
-    json.raw(FIELD.label);
-    this.#name(label);
-    if (previous !== undefined) {
-      json.raw(FIELD.previous);
-      this.#name(previous);
-    }
-    if (correct !== undefined) {
-      json.raw(FIELD.correct);
-      json.ascii(correct ? 'true' : 'false');
-    }
-    if (delayMs !== undefined) {
-      json.raw(FIELD.delayMs);
-      json.number(delayMs);
-    }
-    if (delayRecords !== undefined) {
-      json.raw(FIELD.delayRecords);
-      json.number(delayRecords);
-    }
-    this.#source(origin);
-    return this.#record('outcome', origin, model.name, id);
+    let json = `{"type":"outcome","status":"${status}","id":${quoted(id)}`;
+    json += `,"model":${quoted(model.name)}`;
+    if (prediction !== undefined) json += `,"prediction":${quotedOrNull(prediction)}`;
+    json += `,"label":${quotedOrNull(label)}`;
+    if (previous !== undefined) json += `,"previous":${quotedOrNull(previous)}`;
+    if (correct !== undefined) json += `,"correct":${correct}`;
+    if (delayMs !== undefined) json += `,"delayMs":${delayMs}`;
+    if (delayRecords !== undefined) json += `,"delayRecords":${delayRecords}`;
+    json += this.#source(origin);
+    return this.#record('outcome', origin, model.name, id, json);
   }
 
   /** What stands in every prediction record of a model that knows these classes. */
@@ -219,19 +163,18 @@ export class ResultRecords {
     if (known !== undefined && known.classes === classes && known.role === model.role) return known;
     const names = classes.map((label) => JSON.stringify(label));
     const first = names.length === 0 ? '' : `${names[0]}:`;
-    const heads = ['null', ...names].map((prediction) =>
-      jsonBytes(
+    const heads = ['null', ...names].map(
+      (prediction) =>
         `,"model":${JSON.stringify(model.name)},"role":"${model.role}","prediction":${prediction},"probabilities":{${first}`,
-      ),
     );
-    const between = names.map((name) => jsonBytes(`,${name}:`));
+    const between = names.map((name) => `,${name}:`);
     const pieces = { role: model.role, classes, heads, between };
     this.#pieces.set(model.name, pieces);
     return pieces;
   }
 
   /** From behind the probabilities to the number of learned documents, where the record told its label. */
-  #tailOf(label: string, prediction: string | undefined): Uint8Array {
+  #tailOf(label: string, prediction: string | undefined): string {
     const tails = prediction === label ? this.#right : this.#wrong;
     if (prediction === undefined) return tailOf(label, undefined);
     let tail = tails.get(label);
@@ -251,18 +194,26 @@ export class ResultRecords {
     idle: boolean,
   ): Output {
     const { scored, learned, cumulative, rolling, baselines } = carry.metrics();
-    const json = this.#json;
-    json.raw(FIELD.metrics);
-    this.#name(model.name);
-    json.raw(FIELD.role);
-    json.ascii(`${model.role}","partition":${this.#partition},"scored":${scored}`);
-    json.raw(FIELD.learned);
-    json.number(learned);
-    this.#fields({ cumulative, rolling, baselines, pending: carry.waiting });
-    if (comparison !== undefined) this.#fields({ comparison });
-    if (idle) json.ascii(',"idle":true');
-    this.#source(origin);
-    return this.#record('metrics', origin, model.name, model.name);
+    const json = fields({
+      model: model.name,
+      role: model.role,
+      partition: this.#partition,
+      scored,
+      learned,
+      cumulative,
+      rolling,
+      baselines,
+      pending: carry.waiting,
+      comparison,
+      idle: idle ? true : undefined,
+    });
+    return this.#record(
+      'metrics',
+      origin,
+      model.name,
+      model.name,
+      `{"type":"metrics"${json}${this.#source(origin)}`,
+    );
   }
 
   drift(
@@ -272,14 +223,23 @@ export class ResultRecords {
     reaction: DriftReaction | undefined,
   ): Output {
     const { detector, signal, evidence } = alarm;
-    this.#json.raw(FIELD.drift);
-    this.#name(model.name);
-    this.#fields({ partition: this.#partition, detector, signal, evidence });
-    if (reaction !== undefined) this.#fields({ reaction });
-    this.#source(origin);
+    const json = fields({
+      model: model.name,
+      partition: this.#partition,
+      detector,
+      signal,
+      evidence,
+      reaction,
+    });
     // Event ids must differ: several alarms may come at one record.
     const suffix = detector === 'adwin' ? '' : `/${signal}`;
-    return this.#record('drift', origin, model.name + suffix, model.name);
+    return this.#record(
+      'drift',
+      origin,
+      model.name + suffix,
+      model.name,
+      `{"type":"drift"${json}${this.#source(origin)}`,
+    );
   }
 
   alert(
@@ -290,36 +250,24 @@ export class ResultRecords {
     state: 'firing' | 'resolved',
     value: number,
   ): Output {
-    this.#json.raw(FIELD.alert);
-    this.#json.string(rule);
-    this.#fields({ state, value, model: model.name, partition: this.#partition });
-    this.#source(origin);
+    const json = fields({ rule, state, value, model: model.name, partition: this.#partition });
     // Event ids must differ: several rules may change at one record.
     const suffix = index === 0 ? '' : `/${index}`;
-    return this.#record('alert', origin, model.name + suffix, model.name);
+    return this.#record(
+      'alert',
+      origin,
+      model.name + suffix,
+      model.name,
+      `{"type":"alert"${json}${this.#source(origin)}`,
+    );
   }
 
-  #source({ offset, ts }: Origin): void {
-    const json = this.#json;
-    json.raw(this.#sourceField);
-    json.number(offset);
-    json.raw(FIELD.ts);
-    if (typeof ts === 'string') json.string(ts);
-    else json.number(ts);
-    json.ascii('}');
+  #source({ offset, ts }: Origin): string {
+    return `${this.#sourceField}${offset},"ts":${typeof ts === 'string' ? quoted(ts) : ts}}`;
   }
 
-  /** Further fields of the object in hand; for records that are few. */
-  #fields(fields: object): void {
-    const json = this.#json;
-    for (const [name, value] of Object.entries(fields)) {
-      json.ascii(`,"${name}":`);
-      json.value(value);
-    }
-  }
-
-  #record(type: ResultType, origin: Origin, model: string, key: string): Output {
-    this.#json.ascii('}');
+  /** @param json of the value, but for the brace that closes it */
+  #record(type: ResultType, origin: Origin, model: string, key: string, json: string): Output {
     const { version, kind, source, content } = this.#headers[type];
     const id = this.#eventId + origin.offset + this.#eventSuffix(type, model);
     const headers: (readonly [string, string])[] = [
@@ -331,8 +279,7 @@ export class ResultRecords {
       ['ce_time', String(origin.ts)],
     ];
     if (origin.traceparent !== undefined) headers.push(['traceparent', origin.traceparent]);
-    const value = this.#json.finish();
-    return { topic: this.#topic, partition: this.#partition, key, value, headers };
+    return { topic: this.#topic, partition: this.#partition, key, value: `${json}}`, headers };
   }
 
   #eventSuffix(type: ResultType, model: string): string {
@@ -346,25 +293,21 @@ export class ResultRecords {
     }
     return suffix;
   }
+}
 
-  #name(name: string | null): void {
-    if (name === null) {
-      this.#json.ascii('null');
-      return;
-    }
-    let json = this.#names.get(name);
-    if (json === undefined) {
-      json = jsonBytes(JSON.stringify(name));
-      this.#names.set(name, json);
-    }
-    this.#json.raw(json);
-  }
+/** Further fields of the object in hand, at least one; those that are undefined are left out. */
+function fields(of: object): string {
+  return `,${JSON.stringify(of).slice(1, -1)}`;
+}
+
+function quotedOrNull(value: string | null): string {
+  return value === null ? 'null' : quoted(value);
 }
 
 /** @param isCorrect undefined: there was no prediction */
-function tailOf(label: string, isCorrect: boolean | undefined): Uint8Array {
+function tailOf(label: string, isCorrect: boolean | undefined): string {
   const correct = isCorrect === undefined ? '' : `,"correct":${isCorrect}`;
-  return jsonBytes(`},"label":${JSON.stringify(label)}${correct},"learned":`);
+  return `},"label":${JSON.stringify(label)}${correct},"learned":`;
 }
 
 /** Last moment that a Date knows, ms. */
