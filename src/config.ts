@@ -125,17 +125,24 @@ const partitions = setting(
   integer(1, 10_000),
 ).default(1);
 
+const classNames = several(notEmpty('a class name')).superRefine((given, context) => {
+  const problem =
+    given.length < 2 ? 'at least two classes' : 'each class once, at most 64 characters long';
+  if (given.length >= 2 && new Set(given).size === given.length)
+    if (given.every((label) => label.length <= 64)) return;
+  context.addIssue({ code: 'custom', message: `expected ${problem}, got ${given.length}` });
+});
 const labels = setting(
   'classes, worst to best; others are appended as they are met',
   { value: 'A,B', many: 'list' },
-  several(notEmpty('a class name')).superRefine((given, context) => {
-    const problem =
-      given.length < 2 ? 'at least two classes' : 'each class once, at most 64 characters long';
-    if (given.length >= 2 && new Set(given).size === given.length)
-      if (given.every((label) => label.length <= 64)) return;
-    context.addIssue({ code: 'custom', message: `expected ${problem}, got ${given.length}` });
-  }),
+  classNames,
 );
+/** Of commands that look at what was learned. */
+const learnedLabels = setting(
+  'classes, worst to best; default: those that the log tells, else negative,positive',
+  { value: 'A,B', many: 'list' },
+  classNames,
+).optional();
 const labelMap = setting(
   'labels that stand for a class, such as 4=positive,0=negative',
   { value: 'L=CLASS,…', many: 'list' },
@@ -249,7 +256,12 @@ const modelName = setting(
   matching(NAME, 'a model name of 1 to 64 letters, digits, dots, dashes, _'),
 ).default('champion');
 /** One model of the pipeline, and the order of its classes. */
-const chosen = { ...every, modelName, labels: folding.labels };
+const chosen = { ...every, modelName, labels: learnedLabels };
+const importedLabels = setting(
+  'classes of the new pipeline, worst to best; with --weight the default is negative,positive',
+  { value: 'A,B', many: 'list' },
+  classNames,
+).optional();
 const rate = setting('records a second', { value: 'N' }, above(0)).optional();
 const format = setting(
   'format of the file; default by its extension',
@@ -317,7 +329,7 @@ export const COMMANDS = {
       onOff(),
     ).default(false),
   }),
-  verify: z.object({ ...every, explain: explain.default(0), ...folding }),
+  verify: z.object({ ...every, explain: explain.default(0), ...folding, labels: learnedLabels }),
   monitor: z.object({
     ...every,
     thresholds,
@@ -393,12 +405,12 @@ export const COMMANDS = {
       'beginning',
     ),
     model,
-    labels: labels.default(['negative', 'positive']),
+    labels: learnedLabels,
     labelMap,
     analyzer,
     maxClasses: folding.maxClasses,
   }),
-  'model show': z.object({ ...every, labels: folding.labels }),
+  'model show': z.object({ ...every, labels: learnedLabels }),
   'model top': z.object(chosen),
   'model explain': z.object(chosen),
   'model export': z.object(chosen),
@@ -406,7 +418,9 @@ export const COMMANDS = {
   'model promote': z.object(every),
   'model rollback': z.object(every),
   'model import': z.object({
-    ...chosen,
+    ...every,
+    modelName,
+    labels: importedLabels,
     weight: setting(
       'share of the counts of a gtnb model that is taken over, above 0 and at most 1; default: the model whole',
       { value: 'SHARE' },
@@ -424,6 +438,7 @@ export const COMMANDS = {
       onOff(),
     ).default(false),
     ...folding,
+    labels: learnedLabels,
   }),
   'model rebuild': z.object({
     ...every,
@@ -431,6 +446,7 @@ export const COMMANDS = {
     challengers: learning.challengers,
     analyzer,
     ...folding,
+    labels: learnedLabels,
     force: setting(
       'also when the source topic no longer holds the first records',
       {},

@@ -10,7 +10,14 @@ import { source, SourceValue } from './source.ts';
 export type { TopicContract, TopicSuffix } from './contract.ts';
 export * from './source.ts';
 export * from './results.ts';
-export { BARRIER_KEY, model, PROMOTION_KEY, PromotionRecord } from './model.ts';
+export {
+  BARRIER_KEY,
+  DeclaredClasses,
+  LABELS_HEADER,
+  model,
+  PROMOTION_KEY,
+  PromotionRecord,
+} from './model.ts';
 export { CarryHeader, SnapshotHeader, snapshots, SumsHeader } from './snapshots.ts';
 export { dlq, deadLetterHeaders, DeadLetterHeaders, type DeadLetterStage } from './dlq.ts';
 

@@ -10,6 +10,7 @@
  */
 import { z } from 'zod';
 import { DAY_MS, type TopicContract } from './contract.ts';
+import { DeclaredClasses } from './model.ts';
 
 const count = z.int().min(0);
 
@@ -62,6 +63,8 @@ export const SumsHeader = z.object({
       forgotten: count.optional(),
     }),
   ),
+  /** Declared classes, worst to best, of the subscriber that wrote it; absent, or not to be read: not told. */
+  labels: DeclaredClasses.optional().catch(undefined),
   /** By partition. */
   partitions: z.array(z.object(place)),
 });

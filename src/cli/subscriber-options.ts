@@ -1,9 +1,11 @@
 /** From the settings of `subscribe`, `start` and `replay` to what the pipeline takes. */
-import type { Config } from '../config.ts';
-import type { ClassOptions } from '../pipeline/classes.ts';
+import type { CommonConfig, Config } from '../config.ts';
+import { ClassRules, learnedClasses, type ClassOptions } from '../pipeline/classes.ts';
+import { newestDeclared } from '../pipeline/declared-classes.ts';
 import { FOLD_DEFAULTS, type FoldOptions } from '../pipeline/fold.ts';
 import type { ModelSpec } from '../pipeline/state.ts';
 import type { SubscriberOptions } from '../pipeline/subscriber.ts';
+import type { EventLog } from '../ports/event-log.ts';
 import { namesOf } from './command.ts';
 
 type Learning = Config<'subscribe' | 'start'>;
@@ -32,6 +34,18 @@ export function classOptions({
   maxClasses,
 }: Pick<Learning, 'labels' | 'labelMap' | 'maxClasses'>): ClassOptions {
   return { declared: labels, labelMap: new Map(labelMap), maxClasses };
+}
+
+/** For commands that look at what was learned: classes as given, else as the log tells them, else the default ones. */
+export async function learnedRules(
+  log: EventLog,
+  config: CommonConfig & Pick<Config<'verify' | 'replay'>, 'labels' | 'labelMap' | 'maxClasses'>,
+): Promise<{ readonly classes: ClassRules; readonly told: readonly string[] | undefined }> {
+  const { labels: declared, labelMap, maxClasses } = config;
+  const told = declared === undefined ? await newestDeclared(log, namesOf(config)) : undefined;
+  const given = declared === undefined ? {} : { declared };
+  const options = learnedClasses({ ...given, labelMap: new Map(labelMap), maxClasses }, told);
+  return { classes: new ClassRules(options), told };
 }
 
 /** Champion first. */

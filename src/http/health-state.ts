@@ -121,6 +121,7 @@ export function reduceHealth(state: HealthState, event: HealthEvent, now: number
     case 'promoted':
     case 'promotion_ignored':
     case 'weights_ignored':
+    case 'labels_differ':
       return alive(state, now);
     case 'claimed':
       return withPartition(alive(state, now), event.partition, RESTORING);

@@ -143,6 +143,7 @@ export function subscriberMetrics(
       case 'promoted':
       case 'promotion_ignored':
       case 'weights_ignored':
+      case 'labels_differ':
         break;
     }
   };

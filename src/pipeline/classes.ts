@@ -47,6 +47,17 @@ export function inferOrder(labels: Iterable<string>): readonly string[] {
     : all.toSorted((a, b) => (a < b ? -1 : Number(a > b)));
 }
 
+/** Classes of somebody who looks at what was learned: as given, else as the log tells them, else the default ones. */
+export function learnedClasses(
+  { declared: given, maxClasses = DEFAULT_MAX_CLASSES, ...rest }: Partial<ClassOptions>,
+  told: readonly string[] | undefined,
+): ClassOptions {
+  const declared = given ?? told ?? DEFAULT_LABELS;
+  if (given !== undefined) return { ...rest, declared, maxClasses };
+  // Whoever declared so many had room for them.
+  return { ...rest, declared, maxClasses: Math.max(maxClasses, declared.length) };
+}
+
 export class ClassRules {
   readonly declared: readonly string[];
   readonly #map: ReadonlyMap<string, string>;

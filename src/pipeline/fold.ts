@@ -30,6 +30,7 @@ import type { LogRecord } from '../ports/event-log.ts';
 import { deadLetterHeaders, type Comparison, type TopicNames } from '../../topics/index.ts';
 import type { CarrySink, LabelEvent, ModelCarry } from './carry.ts';
 import type { ClassRules } from './classes.ts';
+import { deltaRecord, type DeltaPlace } from './declared-classes.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { extractorsOf, type ChunkEvent, type FeatureName } from './delta.ts';
@@ -111,6 +112,7 @@ export class PartitionFold {
   readonly #options: FoldOptions;
   readonly #records: ResultRecords;
   readonly #encoder = new DeltaEncoder();
+  readonly #deltaPlace: DeltaPlace;
   readonly #carries: PartitionCarries;
   readonly #classes: PartitionClasses;
   readonly #rivalry: Rivalry;
@@ -144,6 +146,8 @@ export class PartitionFold {
     this.partition = partition;
     this.#state = state;
     this.#options = options;
+    const { topics, classes } = options;
+    this.#deltaPlace = { topic: topics.model, partition, declared: classes.declared };
     this.#carries = new PartitionCarries(state, {
       partition,
       declared: options.classes.declared,
@@ -253,12 +257,7 @@ export class PartitionFold {
       },
       this.#state.extractors,
     );
-    outputs.push({
-      topic: this.#options.topics.model,
-      partition: this.partition,
-      key: null,
-      value: delta,
-    });
+    outputs.push(deltaRecord(this.#deltaPlace, delta));
     return {
       outputs,
       from,

@@ -10,6 +10,8 @@ import type { Extractor } from '../core/text/features.ts';
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { TopicNames } from '../../topics/index.ts';
+import { DEFAULT_LABELS } from './classes.ts';
+import { deltaRecord } from './declared-classes.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import type { TaughtModel } from './delta.ts';
 import { ownOne } from './own-all.ts';
@@ -22,8 +24,11 @@ export interface ImportOptions {
   /** Name that the model gets. */
   readonly name: string;
   readonly snapshot: ModelSnapshot;
-  /** Declared classes of the pipeline, worst to best; asked for with a weight. */
-  readonly declared: readonly string[];
+  /**
+   * Declared classes of the pipeline, worst to best, which the log then tells. Undefined: its subscriber declares them; a weight is
+   * then for the default ones.
+   */
+  readonly declared?: readonly string[] | undefined;
   /** Share of the counts that is taken over, above 0 and at most 1. Undefined: the model whole, with its calibrator. */
   readonly weight?: number | undefined;
   /** How long to wait for the partition, ms. Default 3 s. */
@@ -37,7 +42,7 @@ export interface ImportOptions {
  * for classes that the model does not know; MODEL_MISMATCH this Valence makes other features; SNAPSHOT_CORRUPT it cannot be counted
  */
 export async function importModel(options: ImportOptions): Promise<void> {
-  const { log, pipeline, topics } = options;
+  const { log, pipeline, topics, declared } = options;
   const model = await log.describeTopic(topics.model);
   if (model?.partitions.some(({ end }) => end > 0) !== false) {
     throw new ValenceError(
@@ -61,7 +66,7 @@ export async function importModel(options: ImportOptions): Promise<void> {
       { of: () => extractor },
     );
     await owned.transact({
-      records: [{ topic: topics.model, partition: 0, key: null, value }],
+      records: [deltaRecord({ topic: topics.model, partition: 0, declared }, value)],
       position: undefined,
     });
   });
@@ -77,7 +82,7 @@ function extractorOf(snapshot: ModelSnapshot): Extractor {
 }
 
 /** @throws SNAPSHOT_CORRUPT what a pipeline cannot count: another Valence wrote the file, or somebody edited it */
-function check({ snapshot, declared }: ImportOptions, extractor: Extractor): void {
+function check({ snapshot, declared = DEFAULT_LABELS }: ImportOptions, extractor: Extractor): void {
   const { kind, features, classes, masses = [], frequencies = [], calibrator } = snapshot;
   const terms = [
     ...features.map(([term]) => term),
@@ -128,7 +133,7 @@ function whole({ name, snapshot }: ImportOptions, extractor: Extractor): TaughtM
 
 /** Counts alone: what the classes' shares are, and how far words can be trusted, is another matter in another stream. */
 function scaled(
-  { name, snapshot, declared, weight = 1 }: ImportOptions,
+  { name, snapshot, declared = DEFAULT_LABELS, weight = 1 }: ImportOptions,
   extractor: Extractor,
 ): TaughtModel {
   const model = restoreModel(snapshot, extractor, declared);

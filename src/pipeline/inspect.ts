@@ -1,11 +1,13 @@
 /**
- * The model as the snapshots and the model topic tell it, read by anyone at any time: for `model show|top|explain|hash|export`. Kinds and
- * tokenizer come from the deltas themselves, so that looking needs no configuration.
+ * The model as the snapshots and the model topic tell it, read by anyone at any time: for `model show|top|explain|hash|export`. Kinds,
+ * tokenizer and declared classes come from the log itself, so that looking needs no configuration.
  */
 import { ValenceError } from '../errors.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { noSuchTopic } from '../ports/follow-topic.ts';
 import type { TopicNames } from '../../topics/index.ts';
+import { DEFAULT_LABELS } from './classes.ts';
+import { newestDeclared } from './declared-classes.ts';
 import type { ReadDelta } from './delta-reader.ts';
 import { readDeltas } from './follower.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
@@ -15,6 +17,8 @@ import { analyzerOf, hashJson, PipelineState, type ModelSpec } from './state.ts'
 
 export interface LoadedModel {
   readonly state: PipelineState;
+  /** The declared classes are guessed: nobody gave any, and the log does not tell. */
+  readonly isUntold: boolean;
   /** Deltas read, by partition: those behind the snapshot, or all where there is none. */
   readonly deltas: readonly number[];
   /** SHA-256 of everything that is no sum, over all partitions; only when asked for. */
@@ -31,18 +35,19 @@ export async function loadModel(options: {
   readonly log: EventLog;
   readonly pipeline: string;
   readonly topics: TopicNames;
-  /** Declared classes, worst to best: order of explanations. */
-  readonly declared: readonly string[];
+  /** Declared classes, worst to best. Default: those that the log tells, else the default ones. */
+  readonly declared?: readonly string[] | undefined;
   readonly carry?: FoldOptions;
 }): Promise<LoadedModel> {
-  const { log, pipeline, topics, declared } = options;
+  const { log, pipeline, topics } = options;
   const topic = await log.describeTopic(topics.model);
   const ranges = topic?.partitions ?? [];
-  const models = await newestModels(log, topics.model, ranges, topics.snapshots);
+  const { models, declared: told } = await newestLearned(log, topics, ranges);
+  const declared = options.declared ?? told;
   const state = new PipelineState({
     pipeline,
     models,
-    declared,
+    declared: declared ?? DEFAULT_LABELS,
     analyzer: analyzerOf(models),
     partitions: ranges.length,
   });
@@ -62,7 +67,26 @@ export async function loadModel(options: {
     await restorePartition({ ...subject, ...restored }, fold, undefined, onDelta);
     carries.push(fold.snapshot());
   }
-  return { state, deltas, carryHash: options.carry === undefined ? undefined : hashJson(carries) };
+  const carryHash = options.carry === undefined ? undefined : hashJson(carries);
+  return { state, isUntold: declared === undefined, deltas, carryHash };
+}
+
+/**
+ * What the newest deltas tell, or the newest snapshot where all of them are deleted: the models as {@link newestModels} has them,
+ * and the declared classes, worst to best; undefined: not told, by an older Valence.
+ *
+ * @throws NOT_FOUND nothing was learned yet
+ */
+export async function newestLearned(
+  log: EventLog,
+  topics: Pick<TopicNames, 'model' | 'snapshots'>,
+  ranges: readonly { readonly start: number; readonly end: number }[],
+): Promise<{
+  readonly models: readonly LearnedSpec[];
+  readonly declared: readonly string[] | undefined;
+}> {
+  const models = await newestModels(log, topics.model, ranges, topics.snapshots);
+  return { models, declared: await newestDeclared(log, topics) };
 }
 
 /**

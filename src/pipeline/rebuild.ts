@@ -13,6 +13,7 @@ import { topicSpecs } from '../ports/topic-specs.ts';
 import { PROMOTION_KEY, type PromotionRecord } from '../../topics/index.ts';
 import { FEATURES_A_CHUNK } from '../core/models/forgetting.ts';
 import { NO_DELTA } from '../core/models/model.ts';
+import { deltaRecord } from './declared-classes.ts';
 import { DeltaEncoder } from './delta-encoder.ts';
 import { holdsLabels, isOlderDelta, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
@@ -254,15 +255,12 @@ class Rebuild {
     const { log, fold } = this.#options;
     const { model: topic, snapshots } = fold.topics;
     const { partition } = owned;
+    const place = { topic, partition, declared: fold.classes.declared };
     const gone = partition === 0 ? await tombstones(log, snapshots) : [];
     const values = from === to && modelEnd === 0 ? [] : this.#beginnings(owned, from, imported);
     const standing = partition === 0 ? this.#standing() : [];
     await owned.transact({
-      records: [
-        ...gone,
-        ...standing,
-        ...values.map((value) => ({ topic, partition, key: null, value })),
-      ],
+      records: [...gone, ...standing, ...values.map((value) => deltaRecord(place, value))],
       position: isNew ? undefined : to,
     });
     // They stand behind what goes now.

@@ -12,9 +12,9 @@ import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
 import { deadLetterHeaders, topicNames, type TopicNames } from '../../topics/index.ts';
-import { ClassRules, DEFAULT_LABELS, type ClassOptions } from './classes.ts';
+import { ClassRules, DEFAULT_LABELS, learnedClasses, type ClassOptions } from './classes.ts';
 import type { ModelFollower } from './follower.ts';
-import { newestModels } from './inspect.ts';
+import { newestLearned } from './inspect.ts';
 import { ownBeside } from './own-beside.ts';
 import { actingChampion } from './promotion.ts';
 import { prepareTopics, requireOthers } from './replica-topics.ts';
@@ -36,6 +36,7 @@ export interface ScoreReplicaOptions {
   readonly results: string;
   /** Topic for records that cannot be predicted. Default `<results>.dlq`. */
   readonly dlq?: string;
+  /** Default of the declared ones: those that the log tells, else the default ones. */
   readonly classes?: Partial<ClassOptions>;
   /** Words that explain each prediction. Default 0: none. */
   readonly explain?: number;
@@ -137,8 +138,7 @@ class ScoreReplica {
     this.#topics = topics;
     this.#state = state;
     this.#follower = follower;
-    const declared = options.classes?.declared ?? DEFAULT_LABELS;
-    this.#classes = new ClassRules({ ...options.classes, declared });
+    this.#classes = new ClassRules(learnedClasses(options.classes ?? {}, state.declared));
     this.#explain = options.explain ?? 0;
     this.#targets = targets;
     this.#positions = targets.map(() => undefined);
@@ -350,14 +350,13 @@ async function firstModel(
   { log, pipeline, classes, untilEnd = false, signal, onEvent }: ScoreReplicaOptions,
   topics: TopicNames,
 ): Promise<Model | undefined> {
-  const declared = classes?.declared ?? DEFAULT_LABELS;
   const topic = topics.model;
   const stop = signal ?? new AbortController().signal;
   for (let waited = false; !stop.aborted; waited = true) {
     try {
       const ranges = (await log.describeTopic(topic))?.partitions ?? [];
-      const { snapshots } = topics;
-      const models = await newestModels(log, topic, ranges, snapshots);
+      const { models, declared: told } = await newestLearned(log, topics, ranges);
+      const declared = classes?.declared ?? told ?? DEFAULT_LABELS;
       const analyzer = analyzerOf(models);
       const partitions = ranges.length;
       const state = new PipelineState({ pipeline, models, declared, analyzer, partitions });

@@ -218,7 +218,7 @@ export class SnapshotTaker {
       return forgotten === 0 ? model : { ...model, forgotten };
     });
     return {
-      header: { kind: 'sums', pipeline, ...told, models, partitions },
+      header: { kind: 'sums', pipeline, ...told, models, labels: [...state.declared], partitions },
       pieces: encodeSums(capture, CHUNK_BYTES),
     };
   }

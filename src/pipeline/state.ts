@@ -47,6 +47,8 @@ export class PipelineState {
   readonly pipeline: string;
   readonly extractors: Extractors;
   readonly models: readonly RunningModel[];
+  /** Declared classes, worst to best. */
+  readonly declared: readonly string[];
   /** By partition: next source offset to fold; undefined: never folded. */
   readonly positions: (number | undefined)[];
   /** Who is champion by the newest promotion record that is known; each partition has its own until its next chunk. */
@@ -59,7 +61,6 @@ export class PipelineState {
   readonly #calibrators = new Map<string, Map<number, CalibratorState>>();
   /** By model: the mean of them, as long as it is not out of date. */
   readonly #means = new Map<string, Calibrator>();
-  readonly #declared: readonly string[];
   readonly #byName: ReadonlyMap<string, number>;
 
   constructor(options: StateOptions) {
@@ -82,7 +83,7 @@ export class PipelineState {
     }
     this.positions = Array.from({ length: options.partitions }, () => undefined);
     this.taught = this.positions.map(() => 0);
-    this.#declared = options.declared;
+    this.declared = options.declared;
     this.promotion = initialPromotion(this.models[0]?.name ?? '');
   }
 
@@ -248,7 +249,7 @@ export class PipelineState {
     if (!MODEL_KINDS.includes(kind.split(':')[0] ?? '')) return undefined;
     const own = this.extractors.for(kind, analyzerOf([{ kind, extractor }]));
     if (own.id !== extractor) return undefined;
-    const model = createModel(kind, own, this.#declared);
+    const model = createModel(kind, own, this.declared);
     model.stage();
     this.#dormant.set(name, { name, kind, role: 'challenger', model, extractor: own });
     return model;

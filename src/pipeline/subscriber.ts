@@ -15,6 +15,7 @@ import { topicSpecs } from '../ports/topic-specs.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ChunkSizes } from './chunk-sizes.ts';
 import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
+import { newestDeclared } from './declared-classes.ts';
 import { crashPoint } from '../crash-point.ts';
 import { EndWatch } from './end-watch.ts';
 import { FOLD_DEFAULTS, PartitionFold, type FoldOptions } from './fold.ts';
@@ -72,6 +73,12 @@ export type SubscriberEvent =
       readonly type: 'weights_ignored';
       readonly partition: number;
       readonly offset: number;
+    }
+  | {
+      /** The log was learned with other declared classes than this run has, worst to best; this run's count. Told once. */
+      readonly type: 'labels_differ';
+      readonly declared: readonly string[];
+      readonly told: readonly string[];
     }
   | {
       readonly type: 'restored';
@@ -157,6 +164,7 @@ export function subscriberMember(
  */
 export async function runSubscriber(options: SubscriberOptions): Promise<SubscriberSummary> {
   const totals = { records: 0, predictions: 0, outcomes: 0, deadLetters: 0 };
+  await compareClasses(options);
   for (;;) {
     const subscriber = await Subscriber.open(options, totals);
     try {
@@ -166,6 +174,17 @@ export async function runSubscriber(options: SubscriberOptions): Promise<Subscri
       if (!isBehind(error) || options.signal?.aborted === true) throw error;
     }
   }
+}
+
+/** Says so where the log was learned with other classes: they shape the answers, and nothing else would show it. */
+async function compareClasses(options: SubscriberOptions): Promise<void> {
+  const { log, pipeline, classes, onEvent } = options;
+  if (onEvent === undefined) return;
+  const declared = classes?.declared ?? DEFAULT_LABELS;
+  const told = await newestDeclared(log, topicNames(pipeline, options.topics));
+  if (told === undefined) return;
+  if (told.length === declared.length && told.every((label, c) => label === declared[c])) return;
+  onEvent({ type: 'labels_differ', declared, told });
 }
 
 type Totals = { -readonly [K in keyof Omit<SubscriberSummary, 'positions' | 'hashes'>]: number };

@@ -14,6 +14,7 @@ const LOADED = [
   'ingest/publish',
   'ingest/rows',
   'logger',
+  'pipeline/declared-classes',
   'pipeline/evaluate',
   'pipeline/fold',
   'pipeline/import-model',

@@ -3,7 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Logit, Model } from '../../core/models/model.ts';
 import { shortKind } from '../../core/models/gtnb-kind.ts';
 import { ValenceError } from '../../errors.ts';
-import { ClassRules } from '../../pipeline/classes.ts';
 import type { LoadedModel } from '../../pipeline/inspect.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
 import type { RunningModel } from '../../pipeline/state.ts';
@@ -114,7 +113,7 @@ const explain = command({
   arguments: [{ name: 'TEXT', description: 'the text, quoted' }],
   examples: [["model explain 'Crust is not good.'", 'probabilities and weights, in nats']],
   run: (context, [text = '']) =>
-    withChosen(context, async (running, { state }) => {
+    withChosen(context, async (running, { state, isUntold }) => {
       const { model, extractor } = running;
       const calibrator = state.meanCalibrator(running);
       const features = extractor.extract(text);
@@ -124,17 +123,14 @@ const explain = command({
       const { features: weights, logit } = model.explain(
         features,
         EXPLAINED,
-        context.config.labels,
+        state.declared,
         calibrator,
       );
-      const { config, out, origins } = context;
-      // The log does not tell which classes were declared, and the answer depends on it.
-      if (
-        origins.get('labels') === 'default' &&
-        model.classes.some((of) => !config.labels.includes(of))
-      )
+      const { out } = context;
+      // An older Valence did not say which classes were declared, and the answer depends on it.
+      if (isUntold && model.classes.some((of) => !state.declared.includes(of)))
         out.note(
-          'the model has other classes than the default ones; if its subscriber was given --labels, give the same here, or the answer differs',
+          'the log does not tell which classes were declared, and the model has other ones than the default; if its subscriber was given --labels, give the same here, or the answer differs',
         );
       if (out.json)
         return out.values([
@@ -168,15 +164,15 @@ const hash = command({
   run: ({ config, surroundings, out }) =>
     withExistingLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
-      const { labels, pipeline, modelName, carry } = config;
-      const { classOptions, foldOptions } = await subscriberSettings();
+      const { pipeline, modelName, carry } = config;
+      const { foldOptions, learnedRules } = await subscriberSettings();
       const { loadModel } = await inspecting();
-      const classes = new ClassRules(classOptions(config));
+      const { classes } = await learnedRules(log, config);
       const { state, carryHash } = await loadModel({
         log,
         pipeline,
         topics,
-        declared: labels,
+        declared: classes.declared,
         ...(carry ? { carry: { ...foldOptions(config), topics, classes } } : {}),
       });
       const { learned, hash: sums } = state.hash(modelName);
@@ -260,9 +256,9 @@ const rebuild = command({
   run: ({ config, surroundings, out }) =>
     withExistingLog(surroundings, config, async (log) => {
       const { pipeline, analyzer, force } = config;
-      const { classOptions, foldOptions, modelSpecs } = await subscriberSettings();
+      const { foldOptions, learnedRules, modelSpecs } = await subscriberSettings();
       const { rebuildModel } = await import('../../pipeline/rebuild.ts');
-      const classes = new ClassRules(classOptions(config));
+      const { classes } = await learnedRules(log, config);
       const rebuilt = await rebuildModel({
         log,
         pipeline,

@@ -1,5 +1,4 @@
 /** `valence replay`: the logged stream once more, with another model, touching nothing. */
-import { ClassRules } from '../../pipeline/classes.ts';
 import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
 import { reportLines } from '../report.ts';
@@ -18,18 +17,15 @@ export const replayCommand = command({
 async function run({ config, surroundings, out }: CommandContext<'replay'>): Promise<void> {
   const { replay } = await import('../../pipeline/replay.ts');
   const { FOLD_DEFAULTS } = await import('../../pipeline/fold.ts');
-  const { classOptions } = await import('../subscriber-options.ts');
+  const { learnedRules } = await import('../subscriber-options.ts');
   await withExistingLog(surroundings, config, async (log) => {
+    const { classes } = await learnedRules(log, config);
     const report = await replay({
       log,
       pipeline: config.pipeline,
       kind: config.model,
       analyzer: config.analyzer,
-      fold: {
-        ...FOLD_DEFAULTS,
-        topics: namesOf(config),
-        classes: new ClassRules(classOptions(config)),
-      },
+      fold: { ...FOLD_DEFAULTS, topics: namesOf(config), classes },
       signal: surroundings.signal,
       onProgress: (records) => {
         out.status(`${count(records)} records`);

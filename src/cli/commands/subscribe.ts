@@ -15,7 +15,7 @@ export const subscribeCommand = command({
   details:
     'Several subscribers of one pipeline share its partitions and teach one model. Stopping it at any moment is safe: each record is ' +
     'predicted, learned and counted once. With --score-only it is a read-only replica: it predicts --source to --results, dead ' +
-    'letters to --dlq (default <results>.dlq), from the model topic of --pipeline, which it never writes to.',
+    'letters to --dlq (default <results>.dlq), from the model topic of --pipeline, which it never writes to; its classes are those that the log tells.',
   meant: (file) => `publish ${file}`,
   examples: [
     ['subscribe', 'the default model, until Ctrl-C'],
@@ -34,7 +34,7 @@ export const subscribeCommand = command({
 
 type Context = CommandContext<'subscribe'>;
 
-async function run({ config, surroundings, out }: Context): Promise<void> {
+async function run({ config, origins, surroundings, out }: Context): Promise<void> {
   const logger = await loggerOf('subscriber', surroundings, config);
   const worker = { roles: ['subscriber'], logger } as const;
   if (config.scoreOnly) requireTopics(config);
@@ -43,7 +43,7 @@ async function run({ config, surroundings, out }: Context): Promise<void> {
   await withHealthyLog(surroundings, config, worker, async (log, health) => {
     const watched = watchedLog(surroundings, config, log, health);
     if (config.scoreOnly)
-      return score({ config, surroundings, out }, { logger, health, log: watched });
+      return score({ config, origins, surroundings, out }, { logger, health, log: watched });
     logger.info({ log: log.url, pipeline: config.pipeline, model: config.model }, 'started');
     const summary = await runSubscriber({
       ...subscriberOptions(config),
@@ -66,7 +66,7 @@ async function run({ config, surroundings, out }: Context): Promise<void> {
 
 /** Predicts another topic with the model of the pipeline. */
 async function score(
-  { config, surroundings, out }: Pick<Context, 'config' | 'surroundings' | 'out'>,
+  { config, origins, surroundings, out }: Context,
   { logger, health, log }: { logger: Logger; health: WorkerHealth; log: EventLog },
 ): Promise<void> {
   const { pipeline, explain, partitions, untilEnd, dlq } = config;
@@ -74,6 +74,8 @@ async function score(
   logger.info({ log: log.url, pipeline, source, results }, 'started as a read-only replica');
   const { runScoreReplica } = await import('../../pipeline/score-replica.ts');
   const { classOptions } = await import('../subscriber-options.ts');
+  const { declared, ...rest } = classOptions(config);
+  const classes = origins.get('labels') === 'default' ? rest : { ...rest, declared };
   const summary = await runScoreReplica({
     log,
     pipeline,
@@ -81,7 +83,7 @@ async function score(
     source,
     results,
     ...(dlq === undefined ? {} : { dlq }),
-    classes: classOptions(config),
+    classes,
     explain,
     partitions,
     untilEnd,
@@ -163,6 +165,13 @@ export function logEvent(logger: Logger, event: SubscriberEvent): void {
       break;
     case 'weights_ignored':
       logger.warn(fields, 'labels have weights that no model counts by; run gtnb with weights=on');
+      break;
+    case 'labels_differ':
+      logger.warn(
+        fields,
+        'the log was learned with other classes (told) than this run declares; declared ones count from now on: ' +
+          'to go on as before, stop and give the told ones with --labels',
+      );
       break;
     case 'warning':
       logger.warn(fields, 'something was refused; the work goes on');

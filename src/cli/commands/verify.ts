@@ -1,5 +1,4 @@
 /** `valence verify`: recomputes what was predicted and learned, and names the first thing that differs. */
-import { ClassRules } from '../../pipeline/classes.ts';
 import type { Refuted, Verified } from '../../pipeline/verify.ts';
 import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
 import { count } from '../numbers.ts';
@@ -39,8 +38,11 @@ const OF_SETTINGS: ReadonlySet<Refuted['problem']> = new Set([
   'extra',
   'order',
 ]);
-const HINT =
-  'If the subscribers ran with other settings (labels, window, metrics, thresholds, explain, pending), give them to verify too.';
+/** @param isTold the log told the declared classes */
+function hint(isTold: boolean): string {
+  const settings = `${isTold ? '' : 'labels, '}window, metrics, thresholds, explain, pending`;
+  return `If the subscribers ran with other settings (${settings}), give them to verify too.`;
+}
 
 async function run({
   config,
@@ -48,10 +50,10 @@ async function run({
   out,
 }: CommandContext<'verify'>): Promise<number | undefined> {
   const { verify } = await import('../../pipeline/verify.ts');
-  const { classOptions, foldOptions } = await import('../subscriber-options.ts');
+  const { foldOptions, learnedRules } = await import('../subscriber-options.ts');
   return withExistingLog(surroundings, config, async (log) => {
     const topics = namesOf(config);
-    const classes = new ClassRules(classOptions(config));
+    const { classes, told } = await learnedRules(log, config);
     const outcome = await verify({
       log,
       pipeline: config.pipeline,
@@ -68,7 +70,7 @@ async function run({
     }
     if (out.json) await out.values([outcome]);
     else await out.line(outcome.verified ? verifiedLine(outcome) : refutedLine(outcome));
-    if (!outcome.verified && OF_SETTINGS.has(outcome.problem)) out.note(HINT);
+    if (!outcome.verified && OF_SETTINGS.has(outcome.problem)) out.note(hint(told !== undefined));
     return outcome.verified ? EXIT.done : EXIT.failed;
   });
 }

@@ -529,16 +529,6 @@ describe('model', () => {
     ]);
   });
 
-  test('explain asks for the declared classes where the model has others', async () => {
-    const neutral = { id: 'n', text: 'a plate', label: 'neutral' };
-    await cli.run(['publish', '-'], { stdin: ndjson([...REVIEWS, neutral]) });
-    const labels = ['--labels', 'negative,neutral,positive'];
-    await cli.run(['subscribe', '--until-end', ...labels]);
-    const asked = 'if its subscriber was given --labels, give the same here';
-    expect((await cli.run(['model', 'explain', 'good'])).stderr).toContain(asked);
-    expect((await cli.run(['model', 'explain', 'good', ...labels])).stderr).toBe('');
-  });
-
   test('explain predicts without learning', async () => {
     await taught();
     const { values } = await cli.run(['model', 'explain', 'good']);
