@@ -1,5 +1,5 @@
 /**
- * Reads along what a subscriber commits: of each partition and model the newest metrics record. Bytes are kept as they are and
+ * Reads along what a subscriber commits: of each partition and model the newest metrics record. Records are kept as they are and
  * parsed when somebody asks, so that the fold pays a comparison a record.
  */
 import { MetricsResult } from '../../topics/index.ts';
@@ -7,7 +7,7 @@ import type { Commit, EventLog } from '../ports/event-log.ts';
 
 /** `{"type":"metrics"`: no other type of result begins with this letter. */
 const TYPE_AT = '{"type":"'.length;
-const METRICS_TYPE = 'm'.codePointAt(0);
+const METRICS_TYPE = 'm';
 
 /** The log with an ear on the commits of its owners. Everything else goes through untouched. */
 export function tapCommits(
@@ -44,7 +44,7 @@ export function tapCommits(
 /** The newest metrics record of each model, by partition. */
 export class NewestMetrics {
   readonly #topic: string;
-  readonly #partitions = new Map<number, Map<string, Uint8Array | MetricsResult>>();
+  readonly #partitions = new Map<number, Map<string, string | MetricsResult>>();
 
   /** @param topic of the results */
   constructor(topic: string) {
@@ -57,14 +57,12 @@ export class NewestMetrics {
       const record = records[index];
       if (record === undefined || record.topic !== this.#topic) continue;
       const { key, value } = record;
-      if (value === null || typeof value === 'string' || value[TYPE_AT] !== METRICS_TYPE) continue;
+      if (typeof value !== 'string' || value[TYPE_AT] !== METRICS_TYPE) continue;
       const model = typeof key === 'string' ? key : new TextDecoder().decode(key ?? undefined);
       if (seen.has(model)) continue;
       seen.add(model);
-      const models =
-        this.#partitions.get(partition) ?? new Map<string, Uint8Array | MetricsResult>();
-      // The value may be a view on a buffer of the whole chunk.
-      models.set(model, new Uint8Array(value));
+      const models = this.#partitions.get(partition) ?? new Map<string, string | MetricsResult>();
+      models.set(model, value);
       this.#partitions.set(partition, models);
     }
   }
@@ -77,7 +75,7 @@ export class NewestMetrics {
   all(): readonly MetricsResult[] {
     return [...this.#partitions.values()].flatMap((models) =>
       [...models].flatMap(([model, held]) => {
-        const result = held instanceof Uint8Array ? parse(held) : held;
+        const result = typeof held === 'string' ? parse(held) : held;
         if (result !== undefined) models.set(model, result);
         return result ?? [];
       }),
@@ -85,7 +83,7 @@ export class NewestMetrics {
   }
 }
 
-function parse(bytes: Uint8Array): MetricsResult | undefined {
-  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+function parse(json: string): MetricsResult | undefined {
+  const value: unknown = JSON.parse(json);
   return MetricsResult.safeParse(value).data;
 }
