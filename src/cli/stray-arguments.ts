@@ -7,6 +7,8 @@ import { counted } from './numbers.ts';
 
 /** Arguments are files and names: what is longer is no help in a line. */
 const MOST_SHOWN = 200;
+/** The URL of a log is not repeated: it may hold a secret. */
+const LOG_URL = /^(?:sqlite|kafka|memory):/;
 /** Needs no quotes in a shell. */
 const PLAIN = /^[\w./:@%+=,-]+$/;
 
@@ -21,15 +23,17 @@ export function strayArguments(
   environment: Environment,
 ): ValenceError {
   const takes = taken.length === 0 ? 'no arguments' : taken.map((each) => each.name).join(' and ');
-  const line = meant?.(quoted(stray[0] ?? ''));
-  const fix =
-    line === undefined
-      ? `${taken.length === 0 ? '' : 'put what has spaces in quotes; '}'valence ${name} --help' shows what there is`
-      : `did you mean '${typed(line, environment)}'?`;
   return new ValenceError(
     'CONFIG_INVALID',
-    `${name} takes ${takes}, and got ${counted(stray.length, 'argument')} more: ${fix}`,
+    `${name} takes ${takes}, and got ${counted(stray.length, 'argument')} more: ${fix()}`,
   );
+
+  function fix(): string {
+    if (stray.some((each) => LOG_URL.test(each))) return 'name a log with --log';
+    const line = meant?.(quoted(stray[0] ?? ''));
+    if (line !== undefined) return `did you mean '${typed(line, environment)}'?`;
+    return `${taken.length === 0 ? '' : 'put what has spaces in quotes; '}'valence ${name} --help' shows what there is`;
+  }
 }
 
 /** npm takes the flags that stand before `--` for its own. */

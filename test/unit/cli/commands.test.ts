@@ -66,12 +66,27 @@ describe('misuse', () => {
       'model explain takes TEXT, and got 1 argument more: put what has spaces in quotes',
     ],
     [['label', 'a', 'b', 'c', 'd'], 'label takes ID and LABEL, and got 2 arguments more'],
+    [
+      ['start', 'sqlite:reviews.db'],
+      'start takes no arguments, and got 1 argument more: name a log',
+    ],
   ])('%j is told what it should have been', async (argv, said) => {
     const { code, stdout, stderr } = await cli.run(argv);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^valence: CONFIG_INVALID: /);
     expect(stderr).toContain(said);
   });
+
+  test.each(['start', 'subscribe', 'model top'])(
+    '%s does not repeat the URL of a log that was given without --log: it may hold a secret',
+    async (name) => {
+      const argv = [...name.split(' '), 'kafka://me:s3cret@broker:9092'];
+      const { code, stderr } = await cli.run(argv);
+      expect(code).toBe(2);
+      expect(stderr).not.toContain('s3cret');
+      expect(stderr).toContain('--log');
+    },
+  );
 
   test('under npm a file without --data is told the line that npm lets through', async () => {
     const environment = { npm_lifecycle_event: 'start' };
