@@ -335,7 +335,7 @@ interface Batches {
 }
 
 /** The records by partition, cut into batches below {@link MOST_BATCH_BYTES}. */
-function batchesOf(records: readonly TransactionRecord[]): readonly Batches[] {
+export function batchesOf(records: readonly TransactionRecord[]): readonly Batches[] {
   const all: Batches[] = [];
   // Most records go where the one before them went.
   let last: Batches | undefined;
@@ -367,19 +367,18 @@ function rounds(all: readonly Batches[]): readonly (readonly Lane[])[] {
   return result;
 }
 
-/** At least what the record takes in a batch, for texts of ASCII; three bytes a unit at most otherwise. */
+/** At least what the record takes in a batch, as long as its headers are ASCII; of them three bytes a unit at most otherwise. */
 function roughBytes({ key, value, headers }: NewRecord): number {
-  let bytes = 32 + lengthOf(key) + lengthOf(value);
+  let bytes = 32 + bytesOf(key) + bytesOf(value);
   if (headers === undefined) return bytes;
   for (let at = 0; at < headers.length; at++) {
     const header = headers[at];
-    if (header !== undefined) bytes += 6 + header[0].length + lengthOf(header[1]);
+    if (header !== undefined) bytes += 6 + header[0].length + header[1].length;
   }
   return bytes;
 }
 
-function lengthOf(value: string | Uint8Array | null): number {
+function bytesOf(value: string | Uint8Array | null): number {
   if (value === null) return 0;
-  // Short texts are mostly ASCII; of long ones the size is looked at.
-  return typeof value !== 'string' || value.length < 1024 ? value.length : Buffer.byteLength(value);
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
 }
