@@ -109,7 +109,8 @@ export async function* readBytes(
   const plain =
     path === STDIN
       ? stdin
-      : createReadStream(path, { highWaterMark: CHUNK_BYTES, start: seekable ? start : 0 });
+      : // With a start, even 0, it reads by position, which a pipe does not have.
+        createReadStream(path, { highWaterMark: CHUNK_BYTES, ...(seekable ? { start } : {}) });
   const stop = (): void => void plain.destroy();
   signal?.addEventListener('abort', stop, { once: true });
   try {

@@ -1,4 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { formatOf } from '../../../src/ingest/bytes.ts';
 import { readRows } from '../../../src/ingest/rows.ts';
@@ -326,4 +330,17 @@ describe('inputs', () => {
       }
     },
   );
+});
+
+test.each([
+  ['plain', (text: string) => Buffer.from(text)],
+  ['with gzip', (text: string) => gzipSync(text)],
+])('a named pipe is read like a file, %s', async (_, packed) => {
+  const folder = await mkdtemp(join(tmpdir(), 'valence-pipe-'));
+  const path = join(folder, 'rows.csv');
+  execFileSync('mkfifo', [path]);
+  const written = writeFile(path, packed('text,label\ngood,positive\n'));
+  expect(gists(await collect({ path }))).toEqual([{ text: 'good', label: 'positive' }]);
+  await written;
+  await rm(folder, { recursive: true });
 });
