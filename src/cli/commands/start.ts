@@ -153,11 +153,14 @@ class Start {
   /** Why nothing was scored, and where the answers are. */
   #unscored(): string {
     const { config, origins } = this.#context;
-    if (this.#folded === 0) return 'nothing was scored: there were no new records';
+    const log = origins.get('log') === 'default' ? '' : ` --log ${this.#log.url}`;
     const pipeline = origins.get('pipeline') === 'default' ? '' : ` --pipeline ${config.pipeline}`;
+    if (this.#folded === 0 && this.#refused > 0)
+      return `nothing was scored: ${counted(this.#refused, 'row')} refused, and no other. Why: valence dlq list${pipeline}${log}`;
+    if (this.#folded === 0) return 'nothing was scored: there were no new records';
     return (
       `nothing was scored: of ${counted(this.#folded, 'record')} none has a label in '${this.#input.label}'; name the column of the labels ` +
-      `with --label. The answers: valence tail results --until-end${pipeline}`
+      `with --label. The answers: valence tail results --until-end${pipeline}${log}`
     );
   }
 

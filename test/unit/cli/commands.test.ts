@@ -151,7 +151,19 @@ describe('misuse', () => {
       "nothing was scored: of 2 records none has a label in 'label'; name the column of the labels with --label. The answers: valence tail results --until-end --pipeline p",
     );
     expect((await cli.run(argv)).stderr).toContain('nothing was scored: there were no new records');
+    const log = `sqlite:${join(folder, 'x.db')}`;
+    expect((await cli.run([...argv, '--log', log], { openLog })).stderr).toContain(
+      `valence tail results --until-end --pipeline p --log ${log}`,
+    );
     await rm(folder, { recursive: true });
+  });
+
+  test('start names the dead letters where all rows were refused', async () => {
+    const stdin = '{"text":5}\n{"review":"good"}\n';
+    const { stderr } = await cli.run(['start', '--once', '--data', '-'], { stdin });
+    expect(stderr).toContain(
+      'nothing was scored: 2 rows refused, and no other. Why: valence dlq list',
+    );
   });
 
   test('import of a file that is not there leaves no log behind', async () => {
