@@ -29,6 +29,7 @@ const LONG = [
   'unit/pipeline/verify.test.ts',
   'unit/core/text/gt-scanner.test.ts',
   'unit/pipeline/rebuild.test.ts',
+  'unit/pipeline/forgetting.test.ts',
   'unit/pipeline/fold.test.ts',
 ];
 for (const suite of LONG)
