@@ -2,6 +2,7 @@
  * A command: its settings, arguments, help and what it does. The definitions are data, from which the parser, `--help` and the
  * completion scripts are made.
  */
+import { ValenceError } from '../errors.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import type { CommandName, CommonConfig, Config } from '../config.ts';
 import { loadSources, resolveConfig, type Flags, type Origin } from '../config-sources.ts';
@@ -108,6 +109,24 @@ export function withExistingLog<T>(
 ): Promise<T> {
   const openLog: Surroundings['openLog'] = (url, options) =>
     surroundings.openLog(url, { ...options, existing: true });
+  return withLog({ ...surroundings, openLog }, config, use);
+}
+
+/** The same for who tells what is missing: a log that is not there is one without topics, and stays away. */
+export function withLogOrNone<T>(
+  surroundings: Surroundings,
+  config: CommonConfig,
+  use: (log: EventLog) => Promise<T>,
+): Promise<T> {
+  const openLog: Surroundings['openLog'] = async (url, options) => {
+    try {
+      return await surroundings.openLog(url, { ...options, existing: true });
+    } catch (error) {
+      if (error instanceof ValenceError && error.code === 'NOT_FOUND')
+        return surroundings.openLog('memory:');
+      throw error;
+    }
+  };
   return withLog({ ...surroundings, openLog }, config, use);
 }
 

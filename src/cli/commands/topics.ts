@@ -4,8 +4,8 @@ import { EXIT } from '../../worker.ts';
 import {
   command,
   namesOf,
-  withExistingLog,
   withLog,
+  withLogOrNone,
   type CommandContext,
   type CommandGroup,
 } from '../command.ts';
@@ -23,7 +23,7 @@ const check = command({
     "compare the pipeline's topics with their contracts; exit 1 if one is missing or differs",
   examples: [['topics check', 'the topics of the default pipeline']],
   run: (context) =>
-    withExistingLog(context.surroundings, context.config, async (log) => {
+    withLogOrNone(context.surroundings, context.config, async (log) => {
       const topics = await checkTopics(log, namesOf(context.config));
       await print(
         context,
@@ -72,7 +72,7 @@ const describe = command({
   summary: "show the pipeline's topics: partitions, records, retention, copies",
   examples: [['topics describe --json', 'with the offsets of each partition']],
   run: (context) =>
-    withExistingLog(context.surroundings, context.config, async (log) => {
+    withLogOrNone(context.surroundings, context.config, async (log) => {
       const topics = await checkTopics(log, namesOf(context.config));
       const found = topics.flatMap(({ description }) => description ?? []);
       const right = { align: 'right' } as const;

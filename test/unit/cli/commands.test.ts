@@ -103,8 +103,6 @@ describe('misuse', () => {
     'label a positive',
     'replay --model gtnb',
     'verify',
-    'topics check',
-    'topics describe',
     'dlq list',
     'dlq drop',
     'model show',
@@ -122,6 +120,18 @@ describe('misuse', () => {
     const { code, stdout, stderr } = await cli.run(argv, { openLog });
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(`valence: NOT_FOUND: no log at ${log};`);
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  test('topics check and describe tell of a log that is not there that it has no topics, and make none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+    const log = ['--log', `sqlite:${join(folder, 'typo.db')}`];
+    const checked = await cli.run(['topics', 'check', ...log], { openLog });
+    expect(checked.code).toBe(1);
+    expect(checked.values.map(({ status }) => status)).toEqual(Array(5).fill('missing'));
+    const described = await cli.run(['topics', 'describe', ...log], { openLog });
+    expect([described.code, described.values]).toEqual([0, []]);
     expect(await readdir(folder)).toEqual([]);
     await rm(folder, { recursive: true });
   });
