@@ -131,7 +131,7 @@ describe.each(KINDS)('on %s with %i partitions', (kind, partitions) => {
           });
         },
       ),
-      { numRuns: kind === 'memory' ? 4 : 2 },
+      { numRuns: kind === 'memory' ? 6 : 3 },
     );
   });
 
