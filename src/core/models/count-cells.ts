@@ -11,7 +11,11 @@
 
 /** Bit of a cell of two bytes whose count is a large one. */
 export const LARGE = 0x8000;
-/** The same of four bytes, as bit operations see it. */
+/** The same of both counts of a word. */
+export const LARGE_COUNTS = LARGE | (LARGE << 16);
+/** Bits of one of the two counts of a word, shifted down. */
+export const COUNT_BITS = 0xffff;
+/** The bit of a cell of four bytes, as bit operations see it. */
 const LARGE_OF_FOUR = 1 << 31;
 
 const IS_LOW_FIRST = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;

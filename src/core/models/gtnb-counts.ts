@@ -1,7 +1,7 @@
 import type { Features } from '../text/features.ts';
 import type { ClassColumns } from './calibrator.ts';
 import { ClassCounts } from './class-counts.ts';
-import { CountCells, LARGE, laneOf } from './count-cells.ts';
+import { CountCells, laneOf, LARGE, LARGE_COUNTS } from './count-cells.ts';
 import { SumsByFeature, type Addition, type CountUnit } from './gtnb-delta.ts';
 import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
@@ -26,7 +26,8 @@ import type { FirstSight, ModelDelta, ModelSums } from './model.ts';
 
 const FIRST_ROWS = 1024;
 const NO_COLUMN = -1;
-const LARGE_OF_BOTH = LARGE | (LARGE << 16);
+/** Not the imported one, which the compiler looks up at each use. */
+const LARGE_OF_BOTH = LARGE_COUNTS;
 const MOST_STEPS = 2 ** 13;
 /** A constant, see `gt-units.ts`. */
 const STEPS = new Int32Array(MOST_STEPS);

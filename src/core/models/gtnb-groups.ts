@@ -1,6 +1,6 @@
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-features.ts';
-import { laneOf } from './count-cells.ts';
+import { COUNT_BITS, laneOf } from './count-cells.ts';
 import type { GroupValues } from './calibrator.ts';
 import { FeatureRows, ROW_WORDS } from './gtnb-rows.ts';
 import { LogTable } from './log-table.ts';
@@ -49,8 +49,7 @@ export const INITIAL_WEIGHTS: readonly number[] = [
 
 /** Of the lexicon sums, per point of a word's value. */
 const LEXICON_SCALE = 0.3;
-/** Bits of the one of two counts in a word. */
-const ALL_OF_ONE = 0xffff;
+const ALL_OF_ONE = COUNT_BITS;
 /** Keeps the logarithm of an empty class finite; the same for all, so it cancels. */
 const TINY = 1e-300;
 

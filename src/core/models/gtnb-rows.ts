@@ -1,5 +1,5 @@
 import type { LexiconValues } from '../text/gt-features.ts';
-import { LARGE, laneOf, type CountCells } from './count-cells.ts';
+import { COUNT_BITS, laneOf, LARGE_COUNTS, type CountCells } from './count-cells.ts';
 
 /**
  * What the model knows of the features of one document, fetched before anything is made of it: rows lie all over a table that no
@@ -16,16 +16,16 @@ import { LARGE, laneOf, type CountCells } from './count-cells.ts';
 const MOST_ROWS = 2 ** 15;
 const MOST_WORDS = 2 * MOST_ROWS;
 const WORDS = new Int32Array(MOST_WORDS);
+/** Ids of the block. */
 const IDS = new Int32Array(MOST_ROWS);
 
 /** [feature of the block x words of a row]: as in the table; columns that are no class of the answer are 0. */
 export const ROW_WORDS = WORDS;
-/** Ids of the block. */
-export const ROW_IDS = IDS;
 
-/** Of both counts of a word: it is a large one, and as such beyond the table of logarithms. */
-const LARGE_OF_BOTH = LARGE | (LARGE << 16);
-const ALL_OF_ONE = 0xffff;
+// Constants of this module rather than imported ones, which the compiler looks up at each use.
+const ALL_OF_ONE = COUNT_BITS;
+/** Large counts are beyond the table of logarithms. */
+const LARGE_OF_BOTH = LARGE_COUNTS;
 
 export class FeatureRows {
   /** Words of a row. */
