@@ -4,7 +4,7 @@
  *   own chunks ──commit──►  sums, positions, calibrators  ◄──follow── deltas of the other partitions
  */
 import { createHash } from 'node:crypto';
-import { compareTerms } from '../core/models/class-counts.ts';
+import { compareTerms } from '../core/models/term-order.ts';
 import { shortKind } from '../core/models/gtnb-kind.ts';
 import type { Calibrator, CalibratorState } from '../core/models/calibrator.ts';
 import type { Model, ModelSnapshot } from '../core/models/model.ts';

@@ -40,8 +40,6 @@ export interface SumsCapture {
 const MASK_CLASSES = 28;
 /** Items written before the size is looked at. */
 const STEP = 256;
-/** Rows of hashed features looked at before the size is: most are empty. */
-const HASHED_STEP = 4096;
 
 /** Pieces of `size` bytes, the last one shorter. Each is made when it is asked for. */
 export function* encodeSums(
@@ -84,47 +82,51 @@ export function* encodeSums(
       if (firstSight !== undefined) out.varint(firstSight.offset);
     }
     const from = extractors.find(({ extractor: { id } }) => id === extractor);
-    const terms = classes.length === 0 ? 0 : Math.min(sums.rows, from?.terms ?? 0);
-    if (from?.extractor.isHashed === true) {
-      for (const _ of hashedRows(out, sums, terms)) while (out.length >= size) yield out.take(size);
-    } else {
-      out.varint(terms);
-      for (let id = 0; id < terms;) {
-        for (const end = Math.min(terms, id + STEP); id < end; id++) encodeRow(out, sums, id);
-        while (out.length >= size) yield out.take(size);
-      }
-    }
+    const rows =
+      from?.extractor.isHashed === true
+        ? hashedRows(out, sums)
+        : termRows(out, sums, Math.min((sums.ids.at(-1) ?? -1) + 1, from?.terms ?? 0));
+    for (const _ of rows) while (out.length >= size) yield out.take(size);
     out.string(JSON.stringify(calibrators));
   }
   while (out.length > 0) yield out.take(size);
 }
 
-/** Gap to the row before + 1 and the row, for each that holds something; 0 ends them. Pauses with each step. */
-function* hashedRows(
+/** How many rows, and one for each term in their order; those of terms without counts are empty. Pauses with each step. */
+function* termRows(
   out: ByteWriter,
   sums: ModelSums,
-  rows: number,
+  terms: number,
 ): Generator<void, void, undefined> {
-  const { cells, stride } = sums;
+  out.varint(terms);
+  let row = 0;
+  for (let id = 0; id < terms; id++) {
+    if (sums.ids[row] === id) encodeRow(out, sums, row++);
+    else encodeEmptyRow(out, sums);
+    if (id % STEP === STEP - 1) yield;
+  }
+  yield;
+}
+
+/** Gap to the row before + 1 and the row, for each that holds something; 0 ends them. Pauses with each step. */
+function* hashedRows(out: ByteWriter, sums: ModelSums): Generator<void, void, undefined> {
   let previous = -1;
-  for (let id = 0; id < rows;) {
-    for (const end = Math.min(rows, id + HASHED_STEP); id < end; id++) {
-      let isEmpty = true;
-      for (let cell = id * stride; cell < (id + 1) * stride; cell++)
-        if (cells[cell] !== 0) isEmpty = false;
-      if (isEmpty) continue;
-      out.varint(id - previous);
-      encodeRow(out, sums, id);
-      previous = id;
-    }
-    yield;
+  for (const [row, id] of sums.ids.entries()) {
+    out.varint(id - previous);
+    encodeRow(out, sums, row);
+    previous = id;
+    if (row % STEP === STEP - 1) yield;
   }
   out.varint(0);
 }
 
-function encodeRow(out: ByteWriter, { cells, stride, base, classes }: ModelSums, id: number): void {
-  if (base === 1) out.varint(cells[id * stride] ?? 0);
-  const first = id * stride + base;
+function encodeRow(
+  out: ByteWriter,
+  { cells, stride, base, classes }: ModelSums,
+  row: number,
+): void {
+  if (base === 1) out.varint(cells[row * stride] ?? 0);
+  const first = row * stride + base;
   for (let from = 0; from < classes.length; from += MASK_CLASSES) {
     const end = Math.min(classes.length, from + MASK_CLASSES);
     let mask = 0;
@@ -135,6 +137,11 @@ function encodeRow(out: ByteWriter, { cells, stride, base, classes }: ModelSums,
       if (count !== 0) out.signed(count);
     }
   }
+}
+
+function encodeEmptyRow(out: ByteWriter, { base, classes }: ModelSums): void {
+  if (base === 1) out.varint(0);
+  for (let from = 0; from < classes.length; from += MASK_CLASSES) out.varint(0);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { NO_FEATURES, type Features } from '../text/features.ts';
-import { ClassCounts, compareTerms, NEVER, type CountRules } from './class-counts.ts';
+import { NO_EXTRACTOR } from '../text/extractor.ts';
+import { ClassCounts, NEVER, type CountRules } from './class-counts.ts';
+import { compareTerms } from './term-order.ts';
 import type {
   Answer,
   Explanation,
@@ -17,6 +19,7 @@ import type {
 
 abstract class Baseline implements Model {
   readonly kind: string;
+  readonly extractor = NO_EXTRACTOR;
   readonly vocabulary = 0;
   readonly unit = 1;
   readonly isWeighted = false;
@@ -111,7 +114,7 @@ abstract class Baseline implements Model {
       format: 'valence-model',
       version: 1,
       kind: this.kind,
-      extractor: '',
+      extractor: this.extractor.id,
       classes: this.counts.seen().map((column) => ({
         label: this.counts.labels[column] ?? '',
         documents: this.counts.documents[column] ?? 0,

@@ -1,4 +1,4 @@
-import type { Extractor, Features } from '../text/features.ts';
+import type { Terms, Features } from '../text/features.ts';
 import { NaiveBayes, type Evidence } from './naive-bayes.ts';
 
 /**
@@ -25,12 +25,7 @@ export class Bernoulli extends NaiveBayes {
    * @param alpha pseudo-documents with and without the feature, per class, > 0
    * @param inOrderUpTo largest vocabulary that is added up as River does; needs ids in order of first sight
    */
-  constructor(
-    kind: string,
-    extractor: Pick<Extractor, 'id' | 'term'>,
-    alpha: number,
-    inOrderUpTo = 0,
-  ) {
+  constructor(kind: string, extractor: Terms, alpha: number, inOrderUpTo = 0) {
     super(kind, extractor, { presence: true, histograms: Number.isFinite(inOrderUpTo) });
     this.#alpha = alpha;
     this.#inOrderUpTo = inOrderUpTo;

@@ -1,4 +1,4 @@
-import { compareTerms } from './class-counts.ts';
+import { compareTerms } from './term-order.ts';
 
 /**
  * The calibrator of GT-NB: a weight a per group, its accumulated squared gradient G, a bias b per class. It turns the group sums

@@ -1,5 +1,6 @@
 import type { Features } from '../text/features.ts';
 import { NO_DELTA, type FirstSight, type ModelDelta, type ModelSums } from './model.ts';
+import { compareTerms } from './term-order.ts';
 
 /**
  * The sums of a counting model, and the part of them that is staged:
@@ -219,17 +220,30 @@ export class ClassCounts {
     }
   }
 
-  /** Copies what there is: 16 MB for a million features of two classes. */
+  /** Copies what there is: 20 MB for a million features of two classes. */
   sums(): ModelSums {
+    const { cells, stride } = this;
+    const ids = new Int32Array(this.rows);
+    const held = new Float64Array(cells.length);
+    let rows = 0;
+    for (let id = 0; id < this.rows; id++) {
+      let isHeld = false;
+      for (let column = 0; column < stride; column++) {
+        const count = cells[id * stride + column] ?? 0;
+        held[rows * stride + column] = count;
+        if (count !== 0) isHeld = true;
+      }
+      if (isHeld) ids[rows++] = id;
+    }
     return {
       classes: this.labels.map((label, column) => ({
         label,
         documents: this.documents[column] ?? 0,
         firstSight: this.sightOf(column),
       })),
-      rows: this.rows,
-      cells: this.cells.slice(),
-      stride: this.stride,
+      ids: ids.subarray(0, rows),
+      cells: held.subarray(0, rows * stride),
+      stride,
       base: 0,
       forgotten: this.forgotten,
     };
@@ -394,12 +408,6 @@ export const NEVER: FirstSight = {
   partition: Number.MAX_SAFE_INTEGER,
   offset: Number.MAX_SAFE_INTEGER,
 };
-
-/** By code units, as sorting strings does without a locale. */
-export function compareTerms(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
-}
 
 /** Lowest partition first, then lowest offset. */
 function compareSights(a: FirstSight, b: FirstSight): number {

@@ -1,4 +1,4 @@
-import type { Extractor, Features } from '../text/features.ts';
+import type { Terms, Features } from '../text/features.ts';
 import { LogTable } from './log-table.ts';
 import { NaiveBayes, type Evidence } from './naive-bayes.ts';
 
@@ -14,7 +14,7 @@ export class Complement extends NaiveBayes {
   readonly #logs: LogTable;
 
   /** @param alpha pseudo-count per feature and class, > 0 */
-  constructor(kind: string, extractor: Pick<Extractor, 'id' | 'term'>, alpha: number) {
+  constructor(kind: string, extractor: Terms, alpha: number) {
     super(kind, extractor, {});
     this.#alpha = alpha;
     this.#logs = new LogTable(alpha);

@@ -107,14 +107,21 @@ export class CountCells {
     }
   }
 
-  /** A copy in which each cell is its count; in eight bytes each where one needs them. */
-  counts(): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer> {
-    if (this.#large.length === this.#free.length) return this.cells.slice();
-    const { length } = this.cells;
+  /** A copy of what is there: numbers of the rows that hold something, rising, and their counts [place in `rows` x stride]. */
+  held(): { readonly rows: Int32Array; readonly counts: Uint32Array | Float64Array } {
+    const { stride } = this;
+    const rows =
+      this.isPaired && stride > 1
+        ? heldRows(this.words, stride >> 1)
+        : heldRows(this.cells, stride);
     const isHuge = this.#large.some((count) => count >= 2 ** 32);
+    const length = rows.length * stride;
     const counts = isHuge ? new Float64Array(length) : new Uint32Array(length);
-    for (let cell = 0; cell < length; cell++) counts[cell] = this.at(cell);
-    return counts;
+    let into = 0;
+    for (const row of rows)
+      for (let cell = row * stride; cell < (row + 1) * stride; cell++)
+        counts[into++] = this.at(cell);
+    return { rows, counts };
   }
 
   reserveRows(atLeast: number): void {
@@ -141,6 +148,26 @@ export class CountCells {
   #empty(length: number): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
     return this.mark === LARGE ? new Uint16Array(length) : new Uint32Array(length);
   }
+}
+
+/** Numbers of the rows of some units each of which one is not 0. */
+function heldRows(units: Int32Array | Uint16Array | Uint32Array, width: number): Int32Array {
+  let rows = new Int32Array(4096);
+  let length = 0;
+  for (let at = 0; at < units.length; at += width) {
+    let bits = units[at] ?? 0;
+    for (let more = at + 1; more < at + width; more++) bits |= units[more] ?? 0;
+    if (bits === 0) continue;
+    if (length === rows.length) rows = longer(rows);
+    rows[length++] = at / width;
+  }
+  return rows.slice(0, length);
+}
+
+function longer(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(2 * numbers.length);
+  copy.set(numbers);
+  return copy;
 }
 
 function wordsOf(cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>) {

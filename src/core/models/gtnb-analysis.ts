@@ -11,7 +11,7 @@ import { TYPES, type LexiconValues, type TypedFeatures } from '../text/gt-featur
 export type TextAnalysis = Pick<
   HashedExtractor,
   'id' | 'extract' | 'keep' | 'term' | 'name' | 'nameOf'
->;
+> & { readonly isHashed: boolean };
 
 /** With the lexicon values of the ids. */
 export interface Analysis extends TextAnalysis {
@@ -28,6 +28,7 @@ const NO_ENDS = new Int32Array(TYPES);
 /** Features with an id of their own, given for good when first asked. */
 export class ExactAnalysis implements Analysis {
   readonly id: string;
+  readonly isHashed = false;
   readonly lexicon: LexiconValues | undefined;
   readonly #options: GtOptions;
   readonly #words: ReadonlyMap<string, number>;

@@ -214,9 +214,10 @@ export class GtnbCounts implements ClassColumns {
     this.#addSums(delta, columns, 1);
   }
 
-  /** Copies what there is: 16 MB for four million ids of two classes. */
+  /** Copies what there is: 48 MB for four million ids of two classes, if each has a count. */
   sums(): ModelSums {
     this.settle();
+    const { rows, counts } = this.table.held();
     return {
       classes: this.labels.map((label) => ({
         label,
@@ -225,8 +226,8 @@ export class GtnbCounts implements ClassColumns {
       })),
       masses:
         this.unit === 1 ? undefined : this.labels.map((_, column) => this.masses[column] ?? 0),
-      rows: this.table.rows,
-      cells: this.table.counts(),
+      ids: rows,
+      cells: counts,
       stride: this.table.stride,
       base: this.base,
       forgotten: this.#classes.forgotten,

@@ -1,4 +1,4 @@
-import type { Extractor } from '../text/features.ts';
+import type { Extractor, Terms } from '../text/features.ts';
 import type { LexiconValues } from '../text/gt-features.ts';
 import { HashedExtractor } from '../text/hashed-extractor.ts';
 import { afinn, HashedLexicon, lexiconValue } from '../text/lexicon.ts';
@@ -36,7 +36,7 @@ export function createGtnbExtractor(kind: HashedGtnbKind): HashedExtractor {
 /** @param extractor see {@link createGtnbExtractor} */
 export function createGtnbModel(
   kind: GtnbKind,
-  extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
+  extractor: Terms & Pick<Extractor, 'name' | 'nameOf'>,
   declared: readonly string[],
 ): Gtnb {
   const words = wordsOf(kind, declared);
@@ -64,7 +64,7 @@ function isHashed(kind: GtnbKind): kind is HashedGtnbKind {
 
 function gtnb(
   kind: GtnbKind,
-  extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
+  extractor: Terms & Pick<Extractor, 'name' | 'nameOf'>,
   declared: readonly string[],
   lexicon: LexiconValues | undefined,
 ): Gtnb {

@@ -1,6 +1,6 @@
 import type { Extractor } from '../text/features.ts';
 import type { Calibrator } from './calibrator.ts';
-import { compareTerms } from './class-counts.ts';
+import { compareTerms } from './term-order.ts';
 import type { GtnbCounts } from './gtnb-counts.ts';
 import { TYPES, type TypedFeatures } from '../text/gt-features.ts';
 import { GroupSums, PRIOR } from './gtnb-groups.ts';

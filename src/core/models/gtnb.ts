@@ -1,6 +1,6 @@
-import type { Extractor } from '../text/features.ts';
+import type { Extractor, Terms } from '../text/features.ts';
 import { Calibrator, type CalibratorState } from './calibrator.ts';
-import { compareTerms, NEVER } from './class-counts.ts';
+import { NEVER } from './class-counts.ts';
 import { GtnbCounts } from './gtnb-counts.ts';
 import type { Addition, CountUnit } from './gtnb-delta.ts';
 import { explainAnswer, topFeatures } from './gtnb-explain.ts';
@@ -17,6 +17,7 @@ import type {
 } from './model.ts';
 import { WHOLE } from './label-weight.ts';
 import { toPosterior } from './naive-bayes.ts';
+import { inTermOrder } from './term-order.ts';
 
 /**
  * Group-tempered naive Bayes: additive counts over the distinct unigrams and bigrams of a document. The class log-ratios of its
@@ -51,7 +52,7 @@ export class Gtnb implements Model {
   readonly kind: string;
   readonly unit: CountUnit;
   readonly isWeighted: boolean;
-  readonly #extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>;
+  readonly extractor: Terms & Pick<Extractor, 'name' | 'nameOf'>;
   readonly #counts: GtnbCounts;
   readonly #sums: GroupSums;
   readonly #hasDfe: boolean;
@@ -80,13 +81,13 @@ export class Gtnb implements Model {
    */
   constructor(
     kind: string,
-    extractor: Pick<Extractor, 'id' | 'term' | 'name' | 'nameOf'>,
+    extractor: Terms & Pick<Extractor, 'name' | 'nameOf'>,
     declared: readonly string[],
     lexicon: LexiconValues | undefined,
     options: GtnbOptions = {},
   ) {
     this.kind = kind;
-    this.#extractor = extractor;
+    this.extractor = extractor;
     this.#hasDfe = options.dfe ?? false;
     this.isWeighted = options.weights ?? false;
     this.unit = this.#hasDfe || this.isWeighted ? WHOLE : 1;
@@ -222,7 +223,7 @@ export class Gtnb implements Model {
     const { order } = this.#counts;
     if (!this.#isScored(features, calibrator, order)) this.#score(features, calibrator, order);
     const model = { counts: this.#counts, sums: this.#sums, calibrator };
-    return explainAnswer(model, features, this.#best, limit, (at) => this.#extractor.name(at));
+    return explainAnswer(model, features, this.#best, limit, (at) => this.extractor.name(at));
   }
 
   /** See {@link topFeatures}. */
@@ -230,7 +231,7 @@ export class Gtnb implements Model {
     this.#counts.settle();
     this.#countsVersion = -1; // what is at hand goes
     const model = { counts: this.#counts, sums: this.#sums };
-    return topFeatures(model, limit, (id) => this.#extractor.nameOf(id));
+    return topFeatures(model, limit, (id) => this.extractor.nameOf(id));
   }
 
   snapshot(): ModelSnapshot {
@@ -238,30 +239,34 @@ export class Gtnb implements Model {
     counts.settle();
     const labels = counts.seen();
     const columns = labels.map((label) => counts.columnFor(label));
-    const rows: { row: readonly [string, ...number[]]; documents: number }[] = [];
-    for (let id = 0; id < counts.rows; id++) {
+    const { ids, cells, stride, base } = counts.sums();
+    const features: [string, ...number[]][] = [];
+    const frequencies: number[] = [];
+    for (const place of inTermOrder(ids, this.extractor)) {
+      const id = ids[place] ?? 0;
       const documents = counts.frequency(id);
       if (documents === 0) continue;
-      const cells = columns.map((column) => counts.count(id, column));
-      rows.push({ row: [this.#extractor.term(id), ...cells], documents });
+      const row: [string, ...number[]] = [this.extractor.term(id)];
+      for (const column of columns) row.push(cells[place * stride + base + column] ?? 0);
+      features.push(row);
+      frequencies.push(documents);
     }
-    rows.sort((a, b) => compareTerms(a.row[0], b.row[0]));
     return {
       format: 'valence-model',
       version: 1,
       kind: this.kind,
-      extractor: this.#extractor.id,
+      extractor: this.extractor.id,
       classes: labels.map((label) => ({
         label,
         documents: counts.documentsOf(label),
         firstSight: counts.sightOf(label) ?? NEVER,
       })),
-      features: rows.map(({ row }) => row),
+      features,
       ...(counts.unit === 1
         ? {}
         : {
             masses: columns.map((column) => counts.masses[column] ?? 0),
-            frequencies: rows.map(({ documents }) => documents),
+            frequencies,
           }),
     };
   }

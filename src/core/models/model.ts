@@ -1,4 +1,4 @@
-import type { Features } from '../text/features.ts';
+import type { Features, Terms } from '../text/features.ts';
 import type { Calibrator, CalibratorState, CalibratorValues } from './calibrator.ts';
 import type { Addition, CountUnit } from './gtnb-delta.ts';
 
@@ -89,6 +89,7 @@ export interface Explanation {
 export interface Model {
   /** Kind with its options in canonical form, such as `multinomial:alpha=1`. */
   readonly kind: string;
+  readonly extractor: Terms;
   /** Classes with at least one document (River kinds), or declared ones and those (baselines); in the model's order. */
   readonly classes: readonly string[];
   /** What a document counts: 1, or 16 where it may count a part of that. */
@@ -171,10 +172,10 @@ export interface ModelSums {
     readonly documents: number;
     readonly firstSight: FirstSight | undefined;
   }[];
-  /** Rows of `cells`: an id of `rows` or more has no counts. */
-  readonly rows: number;
-  /** Row-major [id x stride + base + index of the class]; `stride` is at least the number of classes. */
-  readonly cells: Float64Array | Uint32Array | Uint16Array;
+  /** Features that have a count, rising. */
+  readonly ids: Int32Array;
+  /** Row-major [place in `ids` x stride + base + index of the class]; `stride` is at least the number of classes. */
+  readonly cells: Float64Array | Uint32Array;
   readonly stride: number;
   /** 1: the cell before the first class holds the number of documents with the feature. */
   readonly base: 0 | 1;

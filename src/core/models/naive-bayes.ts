@@ -1,5 +1,6 @@
-import type { Extractor, Features } from '../text/features.ts';
-import { ClassCounts, compareTerms, NEVER, type CountRules } from './class-counts.ts';
+import type { Features, Terms } from '../text/features.ts';
+import { ClassCounts, NEVER, type CountRules } from './class-counts.ts';
+import { compareTerms } from './term-order.ts';
 import type {
   Answer,
   Contribution,
@@ -33,16 +34,16 @@ export abstract class NaiveBayes implements Model {
   readonly unit = 1;
   readonly isWeighted = false;
   protected readonly counts: ClassCounts;
-  readonly #extractor: Pick<Extractor, 'id' | 'term'>;
+  readonly extractor: Terms;
   readonly #answer: { classes: readonly string[]; probabilities: Float64Array; best: number } = {
     classes: [],
     probabilities: new Float64Array(0),
     best: -1,
   };
 
-  constructor(kind: string, extractor: Pick<Extractor, 'id' | 'term'>, rules: CountRules) {
+  constructor(kind: string, extractor: Terms, rules: CountRules) {
     this.kind = kind;
-    this.#extractor = extractor;
+    this.extractor = extractor;
     this.counts = new ClassCounts(rules);
   }
 
@@ -143,7 +144,7 @@ export abstract class NaiveBayes implements Model {
       const id = features.ids[at] ?? 0;
       if (this.counts.rowSum(id) <= 0) continue; // says nothing about the words of the text
       const weight = this.times(features.values[at] ?? 0) * odds(evidence, id, asked, others);
-      contributions.push({ feature: this.#extractor.term(id), weight });
+      contributions.push({ feature: this.extractor.term(id), weight });
     }
     const sorted = contributions.toSorted((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
     return { features: sorted.slice(0, Math.max(0, limit)) };
@@ -162,7 +163,7 @@ export abstract class NaiveBayes implements Model {
           const weight = odds(evidence, id, column, others);
           const last = found.at(-1);
           if (found.length === limit && last !== undefined && weight < last.weight) continue;
-          insertSorted(found, { feature: this.#extractor.term(id), weight, count }, limit);
+          insertSorted(found, { feature: this.extractor.term(id), weight, count }, limit);
         }
         return [labels[column] ?? '', found];
       }),
@@ -179,13 +180,13 @@ export abstract class NaiveBayes implements Model {
     for (let id = 0; id < this.counts.rows; id++) {
       if (this.counts.rowSum(id) <= 0) continue;
       const counts = columns.map((column) => this.counts.count(id, column));
-      features.push([this.#extractor.term(id), ...counts]);
+      features.push([this.extractor.term(id), ...counts]);
     }
     return {
       format: 'valence-model',
       version: 1,
       kind: this.kind,
-      extractor: this.#extractor.id,
+      extractor: this.extractor.id,
       classes: columns.map((column) => ({
         label: this.counts.labels[column] ?? '',
         documents: this.counts.documents[column] ?? 0,

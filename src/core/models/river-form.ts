@@ -1,5 +1,5 @@
 import { TermCounts, Vocabulary } from '../text/vocabulary.ts';
-import type { Extractor } from '../text/features.ts';
+import type { Terms } from '../text/features.ts';
 import { Bernoulli } from './bernoulli.ts';
 import { Complement } from './complement.ts';
 import type { Answer, Model } from './model.ts';
@@ -23,15 +23,17 @@ export interface NaiveBayesOptions {
 /** Feature that no model has counts for. */
 const UNKNOWN = 0x7fff_ffff;
 
-type Terms = Pick<Extractor, 'id' | 'term'>;
-
 abstract class MapForm {
   readonly #vocabulary = new Vocabulary();
   readonly #features = new TermCounts();
   readonly #model: Model;
 
   constructor(create: (terms: Terms) => Model) {
-    this.#model = create({ id: '', term: (id) => this.#vocabulary.term(id) });
+    this.#model = create({
+      id: '',
+      isHashed: false,
+      term: (id) => this.#vocabulary.term(id),
+    });
   }
 
   /** Learns one document. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { ValenceError } from '../../errors.ts';
+import { quoted } from '../codec/json.ts';
 import type { Extractor } from '../text/features.ts';
-import { compareTerms } from './class-counts.ts';
-import type { FirstSight, Model, ModelDelta, ModelSnapshot } from './model.ts';
+import { compareTerms, inTermOrder } from './term-order.ts';
+import type { FirstSight, Model, ModelDelta, ModelSnapshot, ModelSums } from './model.ts';
 import { createModel } from './registry.ts';
 
 /**
@@ -10,7 +11,8 @@ import { createModel } from './registry.ts';
  * executes nothing. Terms and labels are array elements and string values, never keys, so `__proto__` is a word like any other.
  */
 
-const LINES_AT_ONCE = 1000;
+/** Length of the text that is hashed at once, at least. */
+const LINES_UNITS = 65_536;
 
 /** `{"checksum":"sha256 in hex","snapshot":{…}}`: equal sums give equal text. */
 export function encodeSnapshot(snapshot: ModelSnapshot): string {
@@ -79,14 +81,12 @@ export function restoreModel(
  * adds depends on what its partition had seen, and with `on-drift=forget`, where the answers decide what is forgotten.
  */
 export function modelHash(model: Model): string {
-  const { kind, extractor, classes, features, masses, frequencies } = model.snapshot();
+  const { kind, extractor } = model;
+  const { classes, ids, cells, stride, base, masses } = model.sums();
   const columns = classes
     .map(({ label, documents }, index) => ({ label, documents, index }))
-    .filter(
-      ({ documents, index }) =>
-        // A warm start has counts without documents.
-        documents > 0 || features.some((row) => (row[index + 1] ?? 0) !== 0),
-    )
+    // A warm start has counts without documents.
+    .filter(({ documents, index }) => documents > 0 || hasCounts(cells, stride, base + index))
     .toSorted((a, b) => compareTerms(a.label, b.label));
   const hash = createHash('sha256');
   const head = columns.map(({ label, documents, index }) => [
@@ -94,16 +94,31 @@ export function modelHash(model: Model): string {
     documents,
     ...(masses === undefined ? [] : [masses[index]]),
   ]);
-  hash.update(`${JSON.stringify([kind, extractor, head])}\n`);
-  for (let first = 0; first < features.length; first += LINES_AT_ONCE) {
-    const lines = features.slice(first, first + LINES_AT_ONCE).map((row, at) => {
-      const counts = columns.map(({ index }) => row[index + 1]);
-      const documents = frequencies === undefined ? [] : [frequencies[first + at]];
-      return `${JSON.stringify([row[0], ...counts, ...documents])}\n`;
-    });
-    hash.update(lines.join(''));
+  hash.update(`${JSON.stringify([kind, extractor.id, head])}\n`);
+  let lines = '';
+  for (const place of inTermOrder(ids, extractor)) {
+    const row = place * stride;
+    const documents = base === 1 ? (cells[row] ?? 0) : sumOf(cells, row, row + stride);
+    if (documents <= 0) continue;
+    lines += `[${quoted(extractor.term(ids[place] ?? 0))}`;
+    for (const { index } of columns) lines += `,${cells[row + base + index] ?? 0}`;
+    lines += base === 1 ? `,${documents}]\n` : ']\n';
+    if (lines.length < LINES_UNITS) continue;
+    hash.update(lines);
+    lines = '';
   }
-  return hash.digest('hex');
+  return hash.update(lines).digest('hex');
+}
+
+function hasCounts(cells: ModelSums['cells'], stride: number, column: number): boolean {
+  for (let at = column; at < cells.length; at += stride) if (cells[at] !== 0) return true;
+  return false;
+}
+
+function sumOf(cells: ModelSums['cells'], from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at++) sum += cells[at] ?? 0;
+  return sum;
 }
 
 function readSnapshot(value: unknown): ModelSnapshot {

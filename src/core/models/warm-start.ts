@@ -46,9 +46,8 @@ export function warmStart(source: ModelSums, options: WarmStartOptions): ModelDe
   const ids: number[] = [];
   const counts: number[] = [];
   const frequencies: number[] = [];
-  for (let id = 0; id < (known === 0 ? 0 : source.rows); id++) {
-    const row = id * source.stride;
-    if (isEmpty(source.cells, row, source.stride)) continue;
+  for (let at = 0; at < (known === 0 ? 0 : source.ids.length); at++) {
+    const row = at * source.stride;
     const shares = columns.map((column) =>
       column === -1 ? 0 : ((source.cells[row + source.base + column] ?? 0) * weight) / from,
     );
@@ -58,7 +57,7 @@ export function warmStart(source: ModelSums, options: WarmStartOptions): ModelDe
     const filled = shares.map((share, at) => (columns[at] === -1 ? sum / known : share));
     const scaled = to === 1 ? toWhole(filled) : filled.map((share) => roundHalfUp(share * to));
     if (!scaled.some((count) => count > 0)) continue;
-    ids.push(id);
+    ids.push(source.ids[at] ?? 0);
     counts.push(...scaled);
     frequencies.push(roundHalfUp(documents));
   }
@@ -70,12 +69,6 @@ export function warmStart(source: ModelSums, options: WarmStartOptions): ModelDe
   if (to === 1) return delta;
   const masses = new Float64Array(columns.length);
   return { ...delta, masses, frequencies: Float64Array.from(frequencies) };
-}
-
-/** Of hashed features most rows are. */
-function isEmpty(cells: ModelSums['cells'], row: number, stride: number): boolean {
-  for (let cell = row; cell < row + stride; cell++) if (cells[cell] !== 0) return false;
-  return true;
 }
 
 /** Integers next to the shares, whose sum is the nearest integer to theirs. */

@@ -95,6 +95,9 @@ export interface TermVisitor {
   units(units: Uint16Array, start: number, end: number): void;
 }
 
+/** What its features are called. */
+export type Terms = Pick<Extractor, 'id' | 'isHashed' | 'term'>;
+
 /** Text to features. One per tokenizer and vocabulary; models that share a tokenizer share it. */
 export interface Extractor {
   /** Identity of the analysis with its version, such as `river/1` or `river/1;stemmer=porter`: counts of two never merge. */

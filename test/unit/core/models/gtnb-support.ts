@@ -70,6 +70,7 @@ export class SharedAnalysis extends ExactAnalysis {
   withoutLexicon(): Analysis {
     return {
       id: this.id,
+      isHashed: false,
       lexicon: undefined,
       extract: (text) => this.extract(text),
       keep: () => this.keep(),

@@ -12,7 +12,7 @@ const THREE = ['negative', 'neutral', 'positive'];
 function sums(rows: readonly (readonly number[])[], labels: readonly string[] = TWO): ModelSums {
   return {
     classes: labels.map((label) => ({ label, documents: 100, firstSight: undefined })),
-    rows: rows.length,
+    ids: Int32Array.from(rows.keys()),
     cells: Uint32Array.from(rows.flat()),
     stride: labels.length,
     base: 0,
