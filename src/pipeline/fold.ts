@@ -104,6 +104,15 @@ export interface StagedChunk {
 
 /** The model does not say how many features it did not know. */
 const UNTOLD = -1;
+/** What a model made of the text in hand. */
+interface AnswerEntry {
+  readonly model: number;
+  readonly answer: ScoredAnswer;
+  unknown: number;
+  /** What learning it added, in units; 0: nothing, or what every document adds. */
+  added: number;
+}
+
 const NO_ANSWER: ScoredAnswer = { classes: [], probabilities: [], best: -1 };
 /** One owned partition: its carries, over the state that it shares with its siblings. */
 export class PartitionFold {
@@ -141,6 +150,8 @@ export class PartitionFold {
   /** Metrics, drift and alerts of the record in hand: they stand behind its prediction or outcome. */
   #effects: Output[] = [];
   readonly #classLists: (readonly string[])[] = [];
+  /** One for all records: the hot path makes no closures. */
+  readonly #nameOf = ({ model }: { readonly model: number }): string => this.#model(model).name;
 
   constructor(state: PipelineState, partition: number, options: FoldOptions) {
     this.partition = partition;
@@ -429,12 +440,13 @@ export class PartitionFold {
     this.#lastOrigin = origin;
     const { id } = input;
     const extracted = this.#extract(input.text, addressed);
-    const answers: { model: number; answer: ScoredAnswer; unknown: number; added: number }[] = [];
-    for (const index of addressed) {
+    const answers = new Array<AnswerEntry>(addressed.length);
+    for (let place = 0; place < addressed.length; place++) {
+      const index = addressed[place] ?? 0;
       const running = this.#model(index);
       const features = extracted[this.#analyses[index] ?? -1] ?? NO_FEATURES;
       const answer = this.#answer(index, running, features);
-      answers.push({ model: index, answer, unknown: this.#unknown, added: 0 });
+      answers[place] = { model: index, answer, unknown: this.#unknown, added: 0 };
       const isWanted = label === undefined && this.#carries.of(index)?.wants(id, answer) === true;
       const explanation = this.#explanation(index, running, features, answer);
       const { learned } = running.model;
@@ -457,13 +469,9 @@ export class PartitionFold {
       weight: input.weight,
     };
     this.#lookAtWeight(event);
-    const features = extracted.map((found, index) => {
-      if (found === undefined) return undefined;
-      this.#namer.look(index, found, record.offset);
-      return this.#keep(index);
-    });
+    const features = this.#keep(extracted, record.offset);
     events.push({ kind: 'text', answers, features, event });
-    for (const at of this.#rivalry.begin(answers, ({ model }) => this.#model(model).name)) {
+    for (const at of this.#rivalry.begin(answers, this.#nameOf)) {
       const entry = answers[at];
       if (entry === undefined) continue;
       this.#added = undefined;
@@ -479,16 +487,34 @@ export class PartitionFold {
 
   /** Features of a text by extractor, for the models that are asked; undefined: none of them has it. */
   #extract(text: string, addressed: readonly number[]): readonly (Features | undefined)[] {
-    return this.#extractors.map((extractor, analysis) =>
-      addressed.some((index) => this.#analyses[index] === analysis)
-        ? extractor.extract(text)
-        : undefined,
-    );
+    const found = new Array<Features | undefined>(this.#extractors.length);
+    for (let analysis = 0; analysis < found.length; analysis++)
+      found[analysis] = this.#isAsked(analysis, addressed)
+        ? this.#extractors[analysis]?.extract(text)
+        : undefined;
+    return found;
   }
 
-  #keep(analysis: number): KeptFeatures | undefined {
-    const extractor = this.#extractors[analysis];
-    return extractor === undefined ? undefined : keepFeatures(extractor.keep());
+  #isAsked(analysis: number, addressed: readonly number[]): boolean {
+    for (let at = 0; at < addressed.length; at++)
+      if (this.#analyses[addressed[at] ?? -1] === analysis) return true;
+    return false;
+  }
+
+  /** What was extracted last, as it stays; those worth a name get one. */
+  #keep(
+    extracted: readonly (Features | undefined)[],
+    offset: number,
+  ): readonly (KeptFeatures | undefined)[] {
+    const kept = new Array<KeptFeatures | undefined>(extracted.length);
+    for (let analysis = 0; analysis < kept.length; analysis++) {
+      const found = extracted[analysis];
+      const extractor = this.#extractors[analysis];
+      if (found === undefined || extractor === undefined) continue;
+      this.#namer.look(analysis, found, offset);
+      kept[analysis] = keepFeatures(extractor.keep());
+    }
+    return kept;
   }
 
   #explanation(
@@ -530,7 +556,7 @@ export class PartitionFold {
     this.#lookAtWeight(event);
     const models = addressed.map((model) => ({ model, added: 0 }));
     events.push({ kind: 'label', models, event });
-    for (const at of this.#rivalry.begin(models, ({ model }) => this.#model(model).name)) {
+    for (const at of this.#rivalry.begin(models, this.#nameOf)) {
       const entry = models[at];
       if (entry === undefined) continue;
       const index = entry.model;

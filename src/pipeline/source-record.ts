@@ -51,6 +51,9 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** A JSON object. */
+type Fields = Readonly<Record<string, unknown>>;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 const plain = new TextDecoder();
 /** The same string with lone surrogates, which no UTF-8 can hold, replaced by U+FFFD. */
@@ -85,7 +88,7 @@ export function readSourceRecord(record: LogRecord): TextInput | LabelInput | Re
       value = data.data;
     }
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     return refusal(
       'validate',
       'RECORD_INVALID',
@@ -95,7 +98,7 @@ export function readSourceRecord(record: LogRecord): TextInput | LabelInput | Re
   return 'text' in value ? readText(value, record) : readLabel(value);
 }
 
-function readText(value: object, record: LogRecord): TextInput | Refusal {
+function readText(value: Fields, record: LogRecord): TextInput | Refusal {
   const read = plainText(value) ?? TextRecord.safeParse(withoutIdleWeight(value));
   if (!read.success) return invalid(read.error.issues, value);
   const { id, text, label, labelWeight, ts, model } = read.data;
@@ -122,11 +125,14 @@ function readText(value: object, record: LogRecord): TextInput | Refusal {
 }
 
 /** The usual shape, all strings, told without the schema, which costs as much as predicting. Undefined: ask the schema. */
-function plainText(
-  value: object,
-): { readonly success: true; readonly data: TextRecord } | undefined {
-  const fields: Readonly<Record<string, unknown>> = { ...value };
-  const { id, text, label, labelWeight, ts, model } = fields;
+function plainText({
+  id,
+  text,
+  label,
+  labelWeight,
+  ts,
+  model,
+}: Fields): { readonly success: true; readonly data: TextRecord } | undefined {
   return typeof id === 'string' &&
     id.length <= MAX_ID_LENGTH &&
     typeof text === 'string' &&
@@ -138,7 +144,7 @@ function plainText(
     : undefined;
 }
 
-function readLabel(value: object): LabelInput | Refusal {
+function readLabel(value: Fields): LabelInput | Refusal {
   if (!('label' in value)) {
     return refusal(
       'validate',
@@ -173,9 +179,9 @@ function readLabel(value: object): LabelInput | Refusal {
 }
 
 /** A weight belongs to a label: where there is none the field is somebody else's, and ignored as unknown ones are. */
-function withoutIdleWeight(value: object): object {
+function withoutIdleWeight(value: Fields): Fields {
   if (!('labelWeight' in value)) return value;
-  const { labelWeight: _, ...rest }: Readonly<Record<string, unknown>> = { ...value };
+  const { labelWeight: _, ...rest } = value;
   const { label } = rest;
   return label === undefined || label === null || label === '' ? rest : value;
 }
@@ -252,6 +258,10 @@ function tooLong(text: string): boolean {
   if (text.length * 3 <= MAX_TEXT_BYTES) return false;
   if (text.length > MAX_TEXT_BYTES) return true;
   return new TextEncoder().encode(text).length > MAX_TEXT_BYTES;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {

@@ -110,8 +110,10 @@ function* termRows(
 
 /** Gap to the row before + 1 and the row, for each that holds something; 0 ends them. Pauses with each step. */
 function* hashedRows(out: ByteWriter, sums: ModelSums): Generator<void, void, undefined> {
+  const { ids } = sums;
   let previous = -1;
-  for (const [row, id] of sums.ids.entries()) {
+  for (let row = 0; row < ids.length; row++) {
+    const id = ids[row] ?? 0;
     out.varint(id - previous);
     encodeRow(out, sums, row);
     previous = id;

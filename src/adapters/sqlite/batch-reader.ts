@@ -104,8 +104,8 @@ export class BatchReader {
           partition,
           offset: this.#offset,
           timestamp: this.#timestamp,
-          key: key < 0 ? null : this.#bytes.subarray(key, keyEnd),
-          value: value < 0 ? null : this.#bytes.subarray(value, valueEnd),
+          key: key < 0 ? null : this.#view(key, keyEnd),
+          value: value < 0 ? null : this.#view(value, valueEnd),
           headers,
         });
       this.#offset += 1;
@@ -168,6 +168,12 @@ export class BatchReader {
     const bytes = this.#bytes;
     for (let i = 0; i < length; i++) if (bytes[name.at + i] !== bytes[at + i]) return false;
     return true;
+  }
+
+  /** As subarray, at half its price. */
+  #view(start: number, end: number): Uint8Array {
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + start, end - start);
   }
 
   /** @returns where the bytes begin; -1 for a negative length, which is none */

@@ -120,11 +120,10 @@ export function emptySums(): Sums {
 
 /** Calibration bins from three cells a bin: records, hits, sum of the top probability. */
 export function binTriples(bins: Float64Array): Sums['ece'] {
-  return Array.from({ length: BINS }, (_, bin) => [
-    bins[bin * 3] ?? 0,
-    bins[bin * 3 + 1] ?? 0,
-    bins[bin * 3 + 2] ?? 0,
-  ]);
+  const triples: Sums['ece'] = [];
+  for (let at = 0; at < BINS * 3; at += 3)
+    triples.push([bins[at] ?? 0, bins[at + 1] ?? 0, bins[at + 2] ?? 0]);
+  return triples;
 }
 
 /**

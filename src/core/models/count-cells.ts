@@ -118,9 +118,11 @@ export class CountCells {
     const length = rows.length * stride;
     const counts = isHuge ? new Float64Array(length) : new Uint32Array(length);
     let into = 0;
-    for (const row of rows)
-      for (let cell = row * stride; cell < (row + 1) * stride; cell++)
-        counts[into++] = this.at(cell);
+    // Plain loops: an iterator allocates at each step, and a full table has millions.
+    for (let at = 0; at < rows.length; at++) {
+      const row = (rows[at] ?? 0) * stride;
+      for (let cell = row; cell < row + stride; cell++) counts[into++] = this.at(cell);
+    }
     return { rows, counts };
   }
 

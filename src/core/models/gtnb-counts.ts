@@ -491,7 +491,11 @@ export class GtnbCounts implements ClassColumns {
 
   #sortClasses(): void {
     const met = this.#classes.classes;
-    if (met === this.#met) return;
+    if (met !== this.#met) this.#sortMet(met);
+  }
+
+  /** Apart: a function that has closures allocates whenever it is entered, and this one hardly ever is. */
+  #sortMet(met: readonly string[]): void {
     this.#met = met;
     const others = met.filter((label) => !this.#declared.includes(label));
     this.#orderLabels = [...this.#declared, ...others];

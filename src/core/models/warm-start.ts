@@ -46,8 +46,8 @@ export function warmStart(source: ModelSums, options: WarmStartOptions): ModelDe
   const ids: number[] = [];
   const counts: number[] = [];
   const frequencies: number[] = [];
-  for (let at = 0; at < (known === 0 ? 0 : source.ids.length); at++) {
-    const row = at * source.stride;
+  for (let place = 0; place < (known === 0 ? 0 : source.ids.length); place++) {
+    const row = place * source.stride;
     const shares = columns.map((column) =>
       column === -1 ? 0 : ((source.cells[row + source.base + column] ?? 0) * weight) / from,
     );
@@ -57,7 +57,7 @@ export function warmStart(source: ModelSums, options: WarmStartOptions): ModelDe
     const filled = shares.map((share, at) => (columns[at] === -1 ? sum / known : share));
     const scaled = to === 1 ? toWhole(filled) : filled.map((share) => roundHalfUp(share * to));
     if (!scaled.some((count) => count > 0)) continue;
-    ids.push(source.ids[at] ?? 0);
+    ids.push(source.ids[place] ?? 0);
     counts.push(...scaled);
     frequencies.push(roundHalfUp(documents));
   }
