@@ -5,15 +5,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { quietEnvironment, VALENCE } from '../command.ts';
+import { PRODUCTION_NODE_ARGS, quietEnvironment, VALENCE } from '../command.ts';
 import { PYTHON } from '../river.ts';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-/**
- * How Node runs Valence in production: the Dockerfile and `npm start` set the same. With 32 MB a half (16 by default) the young
- * generation is collected less often and less is promoted: 12 % more records/s. The peers on Node get it too.
- */
-const PRODUCTION_NODE_ARGS: readonly string[] = ['--max-semi-space-size=32'];
 /** A worker that was told to end has so long; then it is killed. */
 const END_MS = 15_000;
 const STALL_MS = 60_000;
@@ -113,6 +108,7 @@ export function hasPythonPeer(): boolean {
 function script(name: string, task: Task): WorkerCommand {
   return {
     file: process.execPath,
+    // The peers on Node get it too.
     args: [...PRODUCTION_NODE_ARGS, '--import', 'tsx', `${FOLDER}${name}`, ...taskArgs(task)],
     stream: 'stdout',
     read: readPeer,
