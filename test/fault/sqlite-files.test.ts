@@ -23,7 +23,7 @@ import { aborted, readAll, startOwner, until, values } from '../support/event-lo
 import { LogProcess } from '../support/log-process.ts';
 
 const SPEC = { name: 'in', partitions: 1, cleanup: 'delete', retentionMs: undefined } as const;
-const PAGE = 4096;
+const PAGE = 16_384;
 
 let folder: string;
 let file: string;
@@ -344,7 +344,7 @@ describe('a full disk', () => {
     await withLog(
       async (log) => {
         const topics = { source: 'in', out: 'out', model: 'in', group: 'g' };
-        const big = { topic: 'out', partition: 0, key: null, value: 'x'.repeat(500_000) };
+        const big = { topic: 'out', partition: 0, key: null, value: 'x'.repeat(900_000) };
         const owner = startOwner(log, topics, async (owned) => {
           await owned.transact({ records: [{ ...big, value: 'small' }], position: 1 });
           await owned.transact({ records: [{ ...big, value: 'also small' }, big], position: 2 });
@@ -362,7 +362,7 @@ describe('the files beside the log', () => {
   test('the WAL does not grow without bound, and is gone after a clean close', async () => {
     await withLog(async (log) => {
       for (let call = 0; call < 70; call++) await fill(log, 500, 1000);
-      // 4,096 pages of 4 KiB start a checkpoint; the rest is the last transaction. The calls write more than twice that.
+      // 16 MiB start a checkpoint; the rest is the last transaction. The calls write more than twice that.
       expect(statSync(`${file}-wal`).size).toBeLessThan(18 * 1024 * 1024);
     });
     const wal = `${file}-wal`;

@@ -10,7 +10,14 @@ import { ValenceError } from '../../errors.ts';
 import { pause } from '../../ports/pause.ts';
 import { DatabaseSync, type Database, type Statement } from './driver.ts';
 import { failureOf, isBusy } from './failures.ts';
-import { ensureTables, inspectFile, markFile, readVersion, SCHEMA_VERSION } from './schema.ts';
+import {
+  ensureTables,
+  inspectFile,
+  markFile,
+  readPageBytes,
+  readVersion,
+  SCHEMA_VERSION,
+} from './schema.ts';
 
 export interface ConnectionOptions {
   /** `normal` survives a killed process, `full` a power cut too. */
@@ -23,10 +30,8 @@ export interface ConnectionOptions {
 
 /** Waited inside SQLite, blocking the event loop, ms. */
 const BLOCKING_MS = 5;
-/** SQLite's default. */
-const PAGE_BYTES = 4096;
-/** The WAL is moved into the file each 16 MB: with SQLite's own 4 MB a backlog waited for the disk at every fifth commit. */
-const CHECKPOINT_PAGES = 4096;
+/** The WAL is moved into the file each so many bytes: with SQLite's own 4 MB a backlog waited for the disk at every fifth commit. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** The WAL file is cut back to this when it starts anew, bytes. */
 const WAL_KEPT = 64 * 1024 * 1024;
 
@@ -68,10 +73,11 @@ export class Connection {
         if (isNew) markFile(opened);
         useWal(opened, file);
         opened.exec(`PRAGMA synchronous = ${options.synchronous}`);
-        opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+        const pageBytes = readPageBytes(opened);
+        opened.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / pageBytes}`);
         opened.exec(`PRAGMA journal_size_limit = ${WAL_KEPT}`);
         if (options.maxBytes !== undefined)
-          opened.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / PAGE_BYTES)}`);
+          opened.exec(`PRAGMA max_page_count = ${Math.ceil(options.maxBytes / pageBytes)}`);
       });
       const connection = new Connection(file, opened, options);
       const version = await connection.read(() => readVersion(opened));
