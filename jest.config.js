@@ -14,7 +14,7 @@ const swc = [
 
 const project = (name, extra = {}) => ({
   displayName: name,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.js',
   injectGlobals: false,
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
