@@ -36,7 +36,7 @@ export default {
   testTimeout: 30_000,
   projects: [
     project('unit'),
-    project('contract', { ...kafka, globalSetup: '<rootDir>/test/support/kafka/setup.js' }),
+    project('contract', kafka),
     project('fault', kafka),
     project('integration', kafka),
   ],
