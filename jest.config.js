@@ -14,7 +14,7 @@ const swc = [
 
 const project = (name, extra = {}) => ({
   displayName: name,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.js',
   injectGlobals: false,
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
@@ -36,7 +36,7 @@ export default {
   testTimeout: 30_000,
   projects: [
     project('unit'),
-    project('contract', { ...kafka, globalSetup: '<rootDir>/test/support/kafka/setup.js' }),
+    project('contract', kafka),
     project('fault', kafka),
     project('integration', kafka),
   ],

@@ -73,10 +73,13 @@ export async function lastFolded(
 const decoder = new TextDecoder();
 /** How result records write their type; few of a thousand results are metrics. */
 const METRICS = new TextEncoder().encode('{"type":"metrics"');
+/** Where the type begins: results that are no metrics differ from them here. */
+const TYPE_AT = '{"type":"'.length;
 
 /** Undefined: no metrics record that Valence wrote. */
 function readJson(value: Uint8Array | null): unknown {
-  if (value === null || METRICS.some((byte, at) => value[at] !== byte)) return undefined;
+  if (value === null || value[TYPE_AT] !== METRICS[TYPE_AT]) return undefined;
+  if (METRICS.some((byte, at) => value[at] !== byte)) return undefined;
   try {
     return JSON.parse(decoder.decode(value));
   } catch {

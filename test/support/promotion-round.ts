@@ -74,6 +74,7 @@ export async function promotionRound(
       })();
       await stream.flow(() => Promise.resolve(left === 0));
       await seen;
+      await stream.everywhere();
     }
     await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
     await new Mortal({ ...options, flags: [...(options.flags ?? []), '--until-end'] }, []).ended();
@@ -189,6 +190,19 @@ class Stream {
       assert.ok(performance.now() - start < SWITCH_WITHIN_MS, 'it takes too long');
       await pause(BETWEEN_MS);
     }
+  }
+
+  /** Publishes a text to each partition: every champion is to predict in each, and a piece may leave one out. */
+  async everywhere(): Promise<void> {
+    const outcomes = await this.#log.append(
+      this.#topics.source,
+      Array.from({ length: PARTITIONS }, (_, partition) => {
+        const id = `everywhere-${this.published}-${partition}`;
+        return { partition, key: id, value: JSON.stringify({ id, text: 'Great soup.' }) };
+      }),
+    );
+    assert.ok(outcomes.every(({ status }) => status === 'ok'));
+    this.published += PARTITIONS;
   }
 }
 

@@ -15,6 +15,7 @@ import { lineChart, reliabilityDiagram, shortCount } from '../../../src/cli/eval
 import { refusal } from '../../../src/cli/evaluation-file.ts';
 import { markup, shownName } from '../../../src/cli/evaluation-markup.ts';
 import { Cli } from './cli-run.ts';
+import { anyCharacter } from '../../support/character.ts';
 
 const yelp = new URL('../../../examples/yelp.csv', import.meta.url).pathname;
 const HEAD = '<!doctype html>\n<!-- valence evaluate -->\n';
@@ -287,7 +288,7 @@ describe('markup', () => {
       [39, "'"],
     ]);
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter }), (text) => {
         const { source } = markup`<p title="${text}">${text}</p>`;
         const inner = source.slice('<p title="'.length, -'</p>'.length);
         const [attribute = '', content = ''] = inner.split('">');
