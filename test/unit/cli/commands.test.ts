@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -136,19 +137,37 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
-  test('start of a file that is not there, or without its columns, leaves no log behind', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
-    const [none, wrong] = [join(folder, 'none.csv'), join(folder, 'wrong.csv')];
-    await writeFile(wrong, 'id,review\n1,good\n');
-    for (const [file, said] of [
-      [none, 'does not exist'],
-      [wrong, "has no column 'text'; it has: id, review"],
-    ] as const) {
-      const argv = ['start', '--once', '--data', file, '--log', `sqlite:${join(folder, 'x.db')}`];
-      const { code, stderr } = await cli.run(argv, { openLog });
-      expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
-    }
-    expect(await readdir(folder)).toEqual(['wrong.csv']);
+  test.each(['start --once', 'publish'])(
+    '%s of a file that is not there, cannot be told by its name or lacks its columns leaves no log behind',
+    async (line) => {
+      const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+      await writeFile(join(folder, 'wrong.csv'), 'id,review\n1,good\n');
+      await writeFile(join(folder, 'what.xyz'), 'good\n');
+      for (const [file, said] of [
+        ['none.csv', 'does not exist'],
+        ['.', 'is a folder'],
+        ['what.xyz', 'cannot tell the format'],
+        ['wrong.csv', "has no column 'text'; it has: id, review"],
+      ] as const) {
+        const log = `sqlite:${join(folder, 'x.db')}`;
+        const argv = [...line.split(' '), '--data', join(folder, file), '--log', log];
+        const { code, stderr } = await cli.run(argv, { openLog });
+        expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+      }
+      expect((await readdir(folder)).toSorted()).toEqual(['what.xyz', 'wrong.csv']);
+      await rm(folder, { recursive: true });
+    },
+  );
+
+  test('publish of a named pipe takes nothing out of it before the log is there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-pipe-'));
+    const pipe = join(folder, 'rows.ndjson');
+    execFileSync('mkfifo', [pipe]);
+    const [{ values }] = await Promise.all([
+      cli.run(['publish', pipe]),
+      writeFile(pipe, ndjson(REVIEWS)),
+    ]);
+    expect(values).toMatchObject([{ rows: REVIEWS.length, acked: REVIEWS.length }]);
     await rm(folder, { recursive: true });
   });
 
