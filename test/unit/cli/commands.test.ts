@@ -137,6 +137,58 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
+  test.each([
+    'model show',
+    'model top',
+    'model explain good',
+    'model hash',
+    'model export -',
+    'model compare',
+    'model promote cnb',
+    'model rebuild',
+    'tail source --until-end',
+    'monitor --once',
+    'replay --model gtnb',
+    'verify',
+    'dlq list',
+    'label a positive',
+  ])('%s says that an empty file is no log, and leaves it as it is', async (line) => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-empty-'));
+    await writeFile(join(folder, 'x.db'), '');
+    const log = `sqlite:${join(folder, 'x.db')}`;
+    const { code, stderr } = await cli.run([...line.split(' '), '--log', log], { openLog });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`NOT_FOUND: no log at ${log}: the file is empty; expected one that`),
+    ]);
+    expect(await readdir(folder)).toEqual(['x.db']);
+    expect(await readFile(join(folder, 'x.db'), 'utf8')).toBe('');
+    await rm(folder, { recursive: true });
+  });
+
+  test('topics and doctor say that an empty file is no log, and leave it; publish makes a log of it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-empty-'));
+    await writeFile(join(folder, 'x.db'), '');
+    const log = `sqlite:${join(folder, 'x.db')}`;
+    const run = (line: string, stdin = '') =>
+      cli.run([...line.split(' '), '--log', log], { openLog, stdin });
+    const [checked, described] = [await run('topics check'), await run('topics describe')];
+    expect([checked.code, checked.stderr]).toEqual([1, expect.stringContaining('is empty')]);
+    expect([described.code, described.stderr]).toEqual([0, expect.stringContaining('is empty')]);
+    const { values } = await run('doctor');
+    expect(values).toContainEqual({
+      check: 'log',
+      state: 'warning',
+      finding: `${log} is an empty file and no log yet`,
+      fix: expect.stringContaining('makes one of it'),
+    });
+    expect(await readdir(folder)).toEqual(['x.db']);
+    expect(await readFile(join(folder, 'x.db'), 'utf8')).toBe('');
+    expect((await run('publish -', ndjson(REVIEWS))).values).toMatchObject([{ acked: 4 }]);
+    expect((await run('topics check')).code).toBe(0);
+    await rm(folder, { recursive: true });
+  });
+
   test.each(['start --once', 'publish'])(
     '%s of a file that is not there, cannot be told by its name or lacks its columns leaves no log behind',
     async (line) => {
@@ -744,9 +796,12 @@ describe('config', () => {
 
 test('doctor says that a log is not there yet, and what makes it', async () => {
   const log = join(tmpdir(), 'valence-nowhere', 'log.db');
-  const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`]);
+  const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`], { openLog });
   expect(code).toBe(0);
-  expect(values.find(({ check }) => check === 'log')).toMatchObject({ state: 'warning' });
+  expect(values.find(({ check }) => check === 'log')).toMatchObject({
+    state: 'warning',
+    finding: `sqlite:${log} does not exist yet`,
+  });
 });
 
 test('doctor tells of topics, lag and a clock that is behind', async () => {
