@@ -9,6 +9,7 @@ import { loadSources, resolveConfig, type Flags, type Origin } from '../config-s
 import { within } from '../deadline.ts';
 import type { Logger } from '../logger.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import { shellWord } from './display.ts';
 import { Output, type Surroundings } from './surroundings.ts';
 
 /** How long a log may take to close, ms. */
@@ -95,6 +96,16 @@ export function namesOf(config: CommonConfig): TopicNames {
     ...(snapshots === undefined ? {} : { snapshots }),
     ...(dlq === undefined ? {} : { dlq }),
   });
+}
+
+/** Flags with which another command finds the same pipeline, each with a space before; nothing where the defaults do. */
+export function placeFlags(
+  { config, origins }: Pick<CommandContext<CommandName>, 'config' | 'origins'>,
+  { url }: Pick<EventLog, 'url'>,
+): string {
+  const isDefault = (key: string): boolean => origins.get(key) === 'default';
+  const pipeline = isDefault('pipeline') ? '' : ` --pipeline ${shellWord(config.pipeline)}`;
+  return `${pipeline}${isDefault('log') ? '' : ` --log ${shellWord(url)}`}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { PublishSummary } from '../../ingest/publish.ts';
 import type { SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import type { WorkerHealth } from '../../worker-health.ts';
-import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
+import { command, loggerOf, namesOf, placeFlags, type CommandContext } from '../command.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
 import { watchedLog, withHealthyLog } from '../health.ts';
 import { count, counted } from '../numbers.ts';
@@ -152,15 +152,13 @@ class Start {
 
   /** Why nothing was scored, and where the answers are. */
   #unscored(): string {
-    const { config, origins } = this.#context;
-    const log = origins.get('log') === 'default' ? '' : ` --log ${this.#log.url}`;
-    const pipeline = origins.get('pipeline') === 'default' ? '' : ` --pipeline ${config.pipeline}`;
+    const place = placeFlags(this.#context, this.#log);
     if (this.#folded === 0 && this.#refused > 0)
-      return `nothing was scored: ${counted(this.#refused, 'row')} refused, and no other. Why: valence dlq list${pipeline}${log}`;
+      return `nothing was scored: ${counted(this.#refused, 'row')} refused, and no other. Why: valence dlq list${place}`;
     if (this.#folded === 0) return 'nothing was scored: there were no new records';
     return (
       `nothing was scored: of ${counted(this.#folded, 'record')} none has a label in '${this.#input.label}'; name the column of the labels ` +
-      `with --label. The answers: valence tail results --until-end${pipeline}${log}`
+      `with --label. The answers: valence tail results --until-end${place}`
     );
   }
 

@@ -443,6 +443,23 @@ describe('label', () => {
     ]);
   });
 
+  test('says to people where the outcome shows, and that a label whose text has not come waits', async () => {
+    await taught();
+    const { stdout, stderr } = await cli.run(['label', "no one's", 'positive'], { isTTY: true });
+    expect(stdout).toBe("Label positive given to no one's at sentiment.source/0/4\n");
+    expect(stderr).toContain("'waiting' there: no text with that id yet, the label waits for one");
+    const line = /(?<line>tail results .*?) --until-end --log memory:;/.exec(stderr)?.groups?.[
+      'line'
+    ];
+    expect(line).toBe(`tail results --type outcome --where "id=no one's"`);
+    await cli.run(['subscribe', '--until-end']);
+    const asked = ['tail', 'results', '--type', 'outcome', '--where', "id=no one's", '--until-end'];
+    expect((await cli.run(asked)).values).toMatchObject([{ value: { status: 'waiting' } }]);
+    const many = { stdin: 'x,positive\n', isTTY: true };
+    expect((await cli.run(['label', '-'], many)).stderr).toContain('--type outcome --until-end');
+    expect((await cli.run(['label', 'x', 'positive'])).stderr).toBe('');
+  });
+
   test('takes weights along: from the flag, and from a line that has its own', async () => {
     await taught();
     const { values } = await cli.run(['label', 'd', 'negative', '--label-weight', '0.25']);
