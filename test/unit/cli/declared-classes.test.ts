@@ -118,6 +118,15 @@ describe('where the log tells the classes', () => {
     });
   });
 
+  test('verify follows a change of them, and takes given ones throughout', async () => {
+    const cli = new Cli();
+    await teach((argv, stdin = '') => cli.run(argv, { stdin }));
+    await cli.run(['publish', '-'], { stdin: ndjson(TEXTS) });
+    await cli.run(['subscribe', '--until-end', ...KIND]);
+    expect(await cli.run(['verify'])).toMatchObject({ code: 0, values: [{ deltas: 2 }] });
+    expect((await cli.run(['verify', ...LABELS])).code).toBe(1);
+  });
+
   test('more of them than the default bound need no --max-classes', async () => {
     const cli = new Cli();
     const many = Array.from({ length: 40 }, (_, c) => `c${c}`).join(',');
