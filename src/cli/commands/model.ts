@@ -195,8 +195,8 @@ const exportModel = command({
   arguments: [{ name: 'FILE', description: 'file to write, - for stdout' }],
   examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
   run: (context, [path = '']) =>
-    withChosen(context, async (running, { state }) => {
-      const exported = state.exported(running);
+    withChosen(context, async (running, { state, isUntold }) => {
+      const exported = state.exported(running, isUntold ? undefined : state.declared);
       const { encodeSnapshot } = await snapshots();
       const text = encodeSnapshot(exported);
       if (path === '-') return context.out.line(text);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../../src/adapters/memory/store.ts';
+import { decodeSnapshot, encodeSnapshot } from '../../../src/core/models/snapshot.ts';
 import { ClassRules, learnedClasses } from '../../../src/pipeline/classes.ts';
 import {
   deltaRecord,
@@ -195,17 +196,25 @@ describe('declared classes beside a delta', () => {
     expect((await loadModel(options)).state.declared).toEqual(THREE);
   });
 
-  test('of an imported model are those that were given, or none', async () => {
+  test('of an imported model are those that were given, else those of its file, or none', async () => {
     const { log } = await newLog();
     await learn(log, THREE);
     const from = { log, pipeline: PIPELINE, topics: TOPICS };
     const { state } = await loadModel(from);
-    const snapshot = state.exported(state.models[0]!);
-    for (const declared of [undefined, THREE]) {
+    const [running] = state.models;
+    const bare = decodeSnapshot(encodeSnapshot(state.exported(running!)));
+    const telling = decodeSnapshot(encodeSnapshot(state.exported(running!, state.declared)));
+    const others = ['positive', 'negative'];
+    for (const [snapshot, given, expected] of [
+      [bare, undefined, undefined],
+      [bare, THREE, THREE],
+      [telling, undefined, THREE],
+      [telling, others, others],
+    ] as const) {
       const { log: other } = await newLog();
       const to = { log: other, pipeline: PIPELINE, topics: TOPICS };
-      await importModel({ ...to, name: 'champion', snapshot, declared });
-      expect(await newestDeclared(other, TOPICS)).toEqual(declared);
+      await importModel({ ...to, name: 'champion', snapshot, declared: given });
+      expect(await newestDeclared(other, TOPICS)).toEqual(expected);
     }
   });
 });
