@@ -216,7 +216,7 @@ const READ_ERRORS: ReadonlyMap<string, readonly ['NOT_FOUND' | 'CONFIG_INVALID',
 );
 
 /** A code for what the file system or zlib says; anything unforeseen is passed on. */
-function readError(path: string, error: unknown): unknown {
+export function readError(path: string, error: unknown): unknown {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
   const known = READ_ERRORS.get(String(code));
   if (known === undefined) return error;

@@ -1,7 +1,7 @@
 /** The file: what marks it as ours, its tables, and the checks before it is opened. */
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ValenceError } from '../../errors.ts';
+import { isValenceError, ValenceError } from '../../errors.ts';
 import type { Database } from './driver.ts';
 
 /** `VLNC`, at byte 68 of the file. */
@@ -60,6 +60,7 @@ export function recordsTable(partition: number): { readonly name: string; readon
  * Looks at a file without changing it, and makes missing folders.
  *
  * @returns true when there is no file yet, or an empty one
+ * @throws CONFIG_INVALID a folder, a pipe or a device
  * @throws LOG_CORRUPT not an SQLite file, not a log of ours, or shorter than it should be
  * @throws LOG_READ_ONLY the folder cannot be made, or the file not be read
  */
@@ -67,8 +68,10 @@ export function inspectFile(file: string): boolean {
   let head: { readonly bytes: Buffer; readonly size: number };
   try {
     makeFolder(dirname(file));
+    requireFile(file);
     head = readHead(file);
   } catch (error) {
+    if (isValenceError(error)) throw error;
     const code = codeOf(error);
     if (code === 'ENOENT' && existsSync(dirname(file))) return true;
     throw new ValenceError(
@@ -82,6 +85,18 @@ export function inspectFile(file: string): boolean {
   const problem = problemOf(head, file);
   if (problem) throw new ValenceError('LOG_CORRUPT', `The log ${file}: ${problem}`, { file });
   return false;
+}
+
+/** Opening a pipe would wait for who writes to it, and hold the whole process. */
+function requireFile(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  const what = found.isDirectory() ? 'a folder' : 'no plain file, but a pipe or a device';
+  throw new ValenceError(
+    'CONFIG_INVALID',
+    `The log ${file} is ${what}. Name a file, such as sqlite:.valence/log.db.`,
+    { file },
+  );
 }
 
 /** Node's own `recursive` tries for ever where a folder that is there lets none be made in it, and says ENOENT: in `/proc`, for one. */

@@ -57,7 +57,7 @@ async function labelOne(
   if (problem !== undefined || id === '' || label === '')
     throw new ValenceError(
       'CONFIG_INVALID',
-      'ID is 1 to 256 characters and LABEL 1 to 64; correct the longer one',
+      'ID: expected 1 to 256 characters, LABEL: 1 to 64; correct the one that is empty or longer',
     );
   const topic = namesOf(config).source;
   const [outcome] = await append(log, topic, [recordOf(value, config.key)]);

@@ -4,6 +4,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLog } from '../../../src/open-log.ts';
+import type { Surroundings } from '../../../src/cli/surroundings.ts';
+import { runCommand } from '../../support/command-line.ts';
 import { Cli } from './cli-run.ts';
 
 let cli: Cli;
@@ -223,6 +225,34 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
+  test('start does not take the log of the reviews away from under another start', async () => {
+    let living = 1;
+    const asked: string[] = [];
+    const inUse: Surroundings['openLog'] = (url, options) => {
+      asked.push(`${url} ${options?.existing === true ? 'looked at' : 'opened'}`);
+      const members = () => Promise.resolve(living--);
+      return Promise.resolve(Object.assign(cli.open(), options?.existing === true && { members }));
+    };
+    // VALENCE_LOG is what the tests give: nobody gave a log here.
+    const run = () =>
+      runCommand(['start', '--once', '--json'], { openLog: inUse, environment: {} });
+    const { code, values } = await run();
+    expect([code, values.at(-1)]).toMatchObject([0, { type: 'report', scored: 750 }]);
+    expect(asked.slice(0, 2)).toEqual([
+      'sqlite:.valence/demo.db looked at',
+      'sqlite:.valence/demo.db opened',
+    ]);
+    living = 1000;
+    const refused = await run();
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        "--log: another 'valence start' is at work on sqlite:.valence/demo.db; end it",
+      ),
+    ]);
+    expect(asked.at(-1)).toBe('sqlite:.valence/demo.db looked at');
+  });
+
   test('start says why nothing was scored, and where the answers are', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'valence-plain-'));
     const file = join(folder, 'plain.csv');
@@ -245,6 +275,28 @@ describe('misuse', () => {
     expect(stderr).toContain(
       'nothing was scored: 2 rows refused, and no other. Why: valence dlq list',
     );
+  });
+
+  test('files of models that cannot be read or written are told of with the reason and the fix', async () => {
+    await taught();
+    const folder = await mkdtemp(join(tmpdir(), 'valence-files-'));
+    const file = join(folder, 'model.json');
+    await writeFile(file, 'text,label\n');
+    for (const [argv, code, said] of [
+      [
+        ['import', file],
+        1,
+        `SNAPSHOT_CORRUPT: FILE '${file}': The snapshot is no JSON. Give a file`,
+      ],
+      [['import', join(folder, 'x')], 2, `NOT_FOUND: '${join(folder, 'x')}' does not exist; check`],
+      [['import', folder], 2, 'is a folder; name a file'],
+      [['export', folder], 2, `FILE '${folder}': it is a folder; name a file in it`],
+      [['export', join(folder, 'no', 'x')], 2, 'its folder does not exist; make the folder first'],
+    ] as const) {
+      const result = await cli.run(['model', ...argv]);
+      expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(said)]);
+    }
+    await rm(folder, { recursive: true });
   });
 
   test('import of a file that is not there leaves no log behind', async () => {
@@ -458,6 +510,17 @@ describe('label', () => {
     const many = { stdin: 'x,positive\n', isTTY: true };
     expect((await cli.run(['label', '-'], many)).stderr).toContain('--type outcome --until-end');
     expect((await cli.run(['label', 'x', 'positive'])).stderr).toBe('');
+  });
+
+  test.each([
+    ['', 'positive'],
+    ['x'.repeat(257), 'positive'],
+    ['a', ''],
+  ])('says what it expected of ID and LABEL, %#', async (id, label) => {
+    await cli.run(['topics', 'create']);
+    const { code, stderr } = await cli.run(['label', id, label]);
+    const said = 'ID: expected 1 to 256 characters, LABEL: 1 to 64; correct the one that is empty';
+    expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
   });
 
   test('takes weights along: from the flag, and from a line that has its own', async () => {
