@@ -56,7 +56,7 @@ describe('openLog', () => {
       [pipe, 'is no plain file, but a pipe or a device'],
       ['/dev/null', 'is no plain file, but a pipe or a device'],
     ] as const) {
-      const error = { code: 'CONFIG_INVALID', message: expect.stringContaining(`${what}. Name a`) };
+      const error = { code: 'LOG_READ_ONLY', message: expect.stringContaining(`${what}. Name a`) };
       await expect(openLog(`sqlite:${file}`)).rejects.toMatchObject(error);
       await expect(openLog(`sqlite:${file}`, { existing: true })).rejects.toMatchObject(error);
     }

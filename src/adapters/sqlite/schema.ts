@@ -60,9 +60,8 @@ export function recordsTable(partition: number): { readonly name: string; readon
  * Looks at a file without changing it, and makes missing folders.
  *
  * @returns true when there is no file yet, or an empty one
- * @throws CONFIG_INVALID a folder, a pipe or a device
  * @throws LOG_CORRUPT not an SQLite file, not a log of ours, or shorter than it should be
- * @throws LOG_READ_ONLY the folder cannot be made, or the file not be read
+ * @throws LOG_READ_ONLY the folder cannot be made, or the file not be read, or it is a folder, a pipe or a device
  */
 export function inspectFile(file: string): boolean {
   let head: { readonly bytes: Buffer; readonly size: number };
@@ -93,7 +92,7 @@ function requireFile(file: string): void {
   if (found === undefined || found.isFile()) return;
   const what = found.isDirectory() ? 'a folder' : 'no plain file, but a pipe or a device';
   throw new ValenceError(
-    'CONFIG_INVALID',
+    'LOG_READ_ONLY',
     `The log ${file} is ${what}. Name a file, such as sqlite:.valence/log.db.`,
     { file },
   );
