@@ -2,11 +2,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { variable } from '../test/support/environment.ts';
 import { rounded } from './table.ts';
 
 /** Folder of the data sets. */
 export const DATA =
-  process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../../shared/data', import.meta.url));
+  variable('VALENCE_DATA') ?? fileURLToPath(new URL('../../shared/data', import.meta.url));
 
 export const TWEETS = 57_163;
 

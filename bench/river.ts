@@ -1,9 +1,10 @@
 /** River beside, in the same run, where a Python that can import it is there. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { variable } from '../test/support/environment.ts';
 
 /** A Python with River 0.26. */
-export const PYTHON = process.env['VALENCE_PYTHON'] ?? 'python3';
+export const PYTHON = variable('VALENCE_PYTHON') ?? 'python3';
 
 export interface RiverResult {
   readonly river: string;

@@ -258,7 +258,7 @@ const modelName = setting(
 /** One model of the pipeline, and the order of its classes. */
 const chosen = { ...every, modelName, labels: learnedLabels };
 const importedLabels = setting(
-  'classes of the new pipeline, worst to best; with --weight the default is negative,positive',
+  'classes of the new pipeline, worst to best; default: those of the file, with --weight else negative,positive',
   { value: 'A,B', many: 'list' },
   classNames,
 ).optional();

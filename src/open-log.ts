@@ -1,5 +1,5 @@
 /** A URL becomes a log. The adapter is loaded when it is asked for, so that nobody pays for the others. */
-import { existsSync } from 'node:fs';
+import { statSync, type Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ValenceError } from './errors.ts';
@@ -9,7 +9,7 @@ import type { EventLog } from './ports/event-log.ts';
 export interface OpenLogOptions {
   /** How long to wait for a lock that another process holds, ms; embedded log only. Default 5000. */
   readonly lockTimeoutMs?: number;
-  /** Do not make the file of an embedded log: who only looks leaves nothing behind. */
+  /** Do not make the file of an embedded log, nor a log of an empty file: who only looks leaves nothing behind. */
   readonly existing?: boolean;
   /** What the URL of a log on Kafka does not say. Only the command line looks into the environment. */
   readonly kafka?: KafkaOptions;
@@ -23,7 +23,7 @@ const FORMS =
  * `existing` says not to; each `memory:` is a log of its own.
  * A log on Kafka is opened when one of its brokers has let us in.
  *
- * @throws NOT_FOUND there is no such file, and none may be made
+ * @throws NOT_FOUND there is no such file, or an empty one, and no log may be made of it
  * @throws CONFIG_INVALID no such form of URL; TLS or SASL is not what the brokers want
  * @throws LOG_UNAVAILABLE, LOG_CORRUPT, LOG_VERSION, LOG_READ_ONLY, LOG_FULL
  */
@@ -35,7 +35,7 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
   }
   if (scheme === 'sqlite') {
     const { file, synchronous } = parseSqlite(rest);
-    if (options.existing === true && !existsSync(file)) throw await noSuchLog(file);
+    if (options.existing === true) await requireLog(file);
     const { SqliteEventLog } = await import('./adapters/sqlite/event-log.ts');
     return SqliteEventLog.open(file, { ...lockOptions(options), synchronous });
   }
@@ -79,6 +79,23 @@ function parseSqlite(rest: string): { file: string; synchronous: 'normal' | 'ful
 function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** @throws NOT_FOUND no such file, or an empty one; what else is wrong with it is told by who opens it */
+async function requireLog(file: string): Promise<void> {
+  let found: Stats | undefined;
+  try {
+    found = statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return;
+  }
+  if (found === undefined) throw await noSuchLog(file);
+  if (found.isFile() && found.size === 0)
+    throw new ValenceError(
+      'NOT_FOUND',
+      `no log at sqlite:${file}: the file is empty; expected one that Valence has written, choose it with --log; 'valence publish FILE' and 'valence start' make a log of an empty file`,
+      { file, empty: true },
+    );
 }
 
 /** Most logs that an error names. */

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs';
+import { variable } from '../../test/support/environment.ts';
 import { startKafka } from '../../test/support/kafka/broker.ts';
 import { warnIfStale } from '../command.ts';
 import { printHeading } from '../table.ts';
@@ -54,9 +55,9 @@ interface RunningBroker {
 }
 
 async function startBroker(): Promise<RunningBroker | undefined> {
-  const given = process.env['VALENCE_TEST_KAFKA'];
+  const given = variable('VALENCE_TEST_KAFKA');
   if (given !== undefined) {
-    const pid = process.env['VALENCE_BENCH_BROKER_PID'];
+    const pid = variable('VALENCE_BENCH_BROKER_PID');
     return {
       brokers: given.split(','),
       pid: pid === undefined ? undefined : Number(pid),

@@ -2,13 +2,14 @@
  * A command: its settings, arguments, help and what it does. The definitions are data, from which the parser, `--help` and the
  * completion scripts are made.
  */
-import { ValenceError } from '../errors.ts';
+import { isValenceError } from '../errors.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import type { CommandName, CommonConfig, Config } from '../config.ts';
 import { loadSources, resolveConfig, type Flags, type Origin } from '../config-sources.ts';
 import { within } from '../deadline.ts';
 import type { Logger } from '../logger.ts';
 import type { EventLog } from '../ports/event-log.ts';
+import { shellWord } from './display.ts';
 import { Output, type Surroundings } from './surroundings.ts';
 
 /** How long a log may take to close, ms. */
@@ -97,10 +98,20 @@ export function namesOf(config: CommonConfig): TopicNames {
   });
 }
 
+/** Flags with which another command finds the same pipeline, each with a space before; nothing where the defaults do. */
+export function placeFlags(
+  { config, origins }: Pick<CommandContext<CommandName>, 'config' | 'origins'>,
+  { url }: Pick<EventLog, 'url'>,
+): string {
+  const isDefault = (key: string): boolean => origins.get(key) === 'default';
+  const pipeline = isDefault('pipeline') ? '' : ` --pipeline ${shellWord(config.pipeline)}`;
+  return `${pipeline}${isDefault('log') ? '' : ` --log ${shellWord(url)}`}`;
+}
+
 /**
  * Opens the log for the time of `use`, for commands that only look at what is there.
  *
- * @throws NOT_FOUND an embedded log without a file
+ * @throws NOT_FOUND an embedded log without a file, or with an empty one
  */
 export function withExistingLog<T>(
   surroundings: Surroundings,
@@ -122,9 +133,10 @@ export function withLogOrNone<T>(
     try {
       return await surroundings.openLog(url, { ...options, existing: true });
     } catch (error) {
-      if (error instanceof ValenceError && error.code === 'NOT_FOUND')
-        return surroundings.openLog('memory:');
-      throw error;
+      if (!isValenceError(error) || error.code !== 'NOT_FOUND') throw error;
+      // A missing file shows in the missing topics; that there is one, but nothing in it, does not.
+      if (error.fields['empty'] === true) surroundings.stderr.write(`${error.message}\n`);
+      return surroundings.openLog('memory:');
     }
   };
   return withLog({ ...surroundings, openLog }, config, use);

@@ -163,3 +163,11 @@ export function table(
   const colors = options.colors ?? PLAIN_TEXT;
   return [colors.dim(line(heads)), ...cells.map(line)];
 }
+
+/** Needs no quotes in a shell. */
+const SHELL_PLAIN = /^[\w./:@%+=,-]+$/;
+
+/** A word of a command line that is shown, quoted if a shell wants that. */
+export function shellWord(word: string): string {
+  return SHELL_PLAIN.test(word) ? word : `"${word.replaceAll(/["$\\`]/g, String.raw`\$&`)}"`;
+}

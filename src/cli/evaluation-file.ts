@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { open, realpath, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ValenceError } from '../errors.ts';
+import type { ValenceError } from '../errors.ts';
+import { codeOf, fileRefusal, writeRefusal } from './file-refusal.ts';
 
 /** How every report begins; what begins otherwise is not overwritten. */
 export const REPORT_HEAD = '<!doctype html>\n<!-- valence evaluate -->\n';
@@ -82,31 +83,10 @@ async function beside(
   }
 }
 
-/** What the system says of a report's file, with the fix. */
-export function refusal(path: string, error: unknown): ValenceError {
-  const code = codeOf(error);
-  const reason =
-    REASONS.get(code) ?? `it cannot be written${code === '' ? '' : ` (${code})`}; name another one`;
-  return invalid(path, reason, error);
+function refusal(path: string, error: unknown): ValenceError {
+  return writeRefusal('--report', path, error);
 }
 
-const NO_PERMISSION = 'no permission to write there; name a file in a folder of yours';
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'its folder does not exist; make the folder first'],
-  ['ENOTDIR', 'what should be its folder is a file; name another one'],
-  ['EISDIR', 'it is a folder; name a file in it, such as report.html'],
-  ['EACCES', NO_PERMISSION],
-  ['EPERM', NO_PERMISSION],
-  ['EROFS', 'that file system is read-only; name a file elsewhere'],
-  ['ENOSPC', 'no space is left there; name a file elsewhere'],
-  ['ENAMETOOLONG', 'the name is too long; name another one'],
-]);
-
-function invalid(path: string, reason: string, cause?: unknown): ValenceError {
-  const options = cause === undefined ? {} : { cause };
-  return new ValenceError('CONFIG_INVALID', `--report '${path}': ${reason}`, {}, options);
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+function invalid(path: string, reason: string): ValenceError {
+  return fileRefusal('--report', path, reason);
 }

@@ -2,15 +2,13 @@
 import type { Environment } from '../config.ts';
 import { ValenceError } from '../errors.ts';
 import type { Command } from './command.ts';
-import { oneLine } from './display.ts';
+import { oneLine, shellWord } from './display.ts';
 import { counted } from './numbers.ts';
 
 /** Arguments are files and names: what is longer is no help in a line. */
 const MOST_SHOWN = 200;
 /** The URL of a log is not repeated: it may hold a secret. */
 const LOG_URL = /^(?:sqlite|kafka|memory):/;
-/** Needs no quotes in a shell. */
-const PLAIN = /^[\w./:@%+=,-]+$/;
 
 /**
  * @param name of the command as it is typed, without `valence`
@@ -30,7 +28,7 @@ export function strayArguments(
 
   function fix(): string {
     if (stray.some((each) => LOG_URL.test(each))) return 'name a log with --log';
-    const line = meant?.(quoted(stray[0] ?? ''));
+    const line = meant?.(shellWord(oneLine(stray[0] ?? '').slice(0, MOST_SHOWN)));
     if (line !== undefined) return `did you mean '${typed(line, environment)}'?`;
     return `${taken.length === 0 ? '' : 'put what has spaces in quotes; '}'valence ${name} --help' shows what there is`;
   }
@@ -41,9 +39,4 @@ function typed(line: string, environment: Environment): string {
   const isNpmStart = environment['npm_lifecycle_event'] === 'start';
   const [name, ...rest] = line.split(' ');
   return isNpmStart && name === 'start' ? `npm start -- ${rest.join(' ')}` : `valence ${line}`;
-}
-
-function quoted(argument: string): string {
-  const shown = oneLine(argument).slice(0, MOST_SHOWN);
-  return PLAIN.test(shown) ? shown : `"${shown.replaceAll(/["$\\`]/g, String.raw`\$&`)}"`;
 }

@@ -40,12 +40,20 @@ export function classOptions({
 export async function learnedRules(
   log: EventLog,
   config: CommonConfig & Pick<Config<'verify' | 'replay'>, 'labels' | 'labelMap' | 'maxClasses'>,
-): Promise<{ readonly classes: ClassRules; readonly told: readonly string[] | undefined }> {
+): Promise<LearnedRules> {
   const { labels: declared, labelMap, maxClasses } = config;
   const told = declared === undefined ? await newestDeclared(log, namesOf(config)) : undefined;
-  const given = declared === undefined ? {} : { declared };
-  const options = learnedClasses({ ...given, labelMap: new Map(labelMap), maxClasses }, told);
-  return { classes: new ClassRules(options), told };
+  const given = { ...(declared && { declared }), labelMap: new Map(labelMap), maxClasses };
+  const rulesFor = (classes: readonly string[] | undefined): ClassRules =>
+    new ClassRules(learnedClasses(given, classes));
+  return { classes: rulesFor(told), told, rulesFor: declared === undefined ? rulesFor : undefined };
+}
+
+interface LearnedRules {
+  readonly classes: ClassRules;
+  readonly told: readonly string[] | undefined;
+  /** Rules for classes that the log tells elsewhere; undefined: others were given, and hold throughout. */
+  readonly rulesFor: ((declared: readonly string[]) => ClassRules) | undefined;
 }
 
 /** Champion first. */

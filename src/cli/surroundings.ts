@@ -6,7 +6,7 @@ import type { Environment } from '../config.ts';
 import type { KafkaOptions } from '../kafka-settings.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { OpenHealth } from '../worker-health.ts';
-import { palette, type Palette } from './display.ts';
+import { cut, palette, type Palette } from './display.ts';
 
 /** Somewhere to write text: stdout, stderr, or a test's list. */
 export interface Sink {
@@ -85,9 +85,12 @@ export class Output {
     this.#stderr.write(`${line}\n`);
   }
 
-  /** Replaces the status line on stderr, if it is a terminal; the empty string takes it away. */
+  /** Replaces the status line on stderr, if it is a terminal, cut to its width; the empty string takes it away. */
   status(line: string): void {
-    if (this.#narrates) this.#stderr.write(`\r\u001b[K${line}`);
+    if (!this.#narrates) return;
+    // A line that wraps cannot be taken away again, and the last column may wrap already.
+    const width = (this.#stderr.columns ?? 80) - 1;
+    this.#stderr.write(`\r\u001b[K${cut(line, Math.max(1, width))}`);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { access, constants, open, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -72,7 +72,11 @@ export async function fileFacts(
     if (stats.isDirectory()) {
       throw new ValenceError('CONFIG_INVALID', `'${path}' is a folder; name a file`, { path });
     }
-    if (!stats.isFile()) return undefined;
+    if (!stats.isFile()) {
+      // Opening a pipe would wait for who writes to it.
+      await access(path, constants.R_OK);
+      return undefined;
+    }
     const file = await open(path);
     try {
       const head = new Uint8Array(HEAD_BYTES);
@@ -212,7 +216,7 @@ const READ_ERRORS: ReadonlyMap<string, readonly ['NOT_FOUND' | 'CONFIG_INVALID',
 );
 
 /** A code for what the file system or zlib says; anything unforeseen is passed on. */
-function readError(path: string, error: unknown): unknown {
+export function readError(path: string, error: unknown): unknown {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
   const known = READ_ERRORS.get(String(code));
   if (known === undefined) return error;

@@ -61,7 +61,8 @@ export function layoutOf(
   const weight = columns.weight === undefined ? [] : [columns.weight];
   const missing = [...needed, ...weight, ...columns.extra].filter((name) => !names.includes(name));
   if (missing.length > 0) {
-    const hint = `${columnHint(missing, columns)} The first line must be a header.`;
+    const hint =
+      delimiterHint(names) ?? `${columnHint(missing, columns)} The first line must be a header.`;
     throw missingColumns(input, missing, names, hint);
   }
   return {
@@ -73,6 +74,19 @@ export function layoutOf(
     weight: columns.weight === undefined ? -1 : names.indexOf(columns.weight),
     extra: columns.extra.map((name) => [name, names.indexOf(name)]),
   };
+}
+
+/** A header of one name that has another delimiter in it, as spreadsheets of many countries write. */
+function delimiterHint(names: readonly string[]): string | undefined {
+  const [name = ''] = names;
+  if (names.length > 1) return undefined;
+  if (name.includes('\t'))
+    return 'The columns stand apart by tabs: call the file .tsv, or add --format tsv to publish.';
+  if (name.includes(';'))
+    return 'The columns stand apart by semicolons: save the file again with commas.';
+  if (name.includes(','))
+    return 'The columns stand apart by commas: call the file .csv, or add --format csv to publish.';
+  return undefined;
 }
 
 /** The row in one record. */

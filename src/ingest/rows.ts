@@ -6,9 +6,8 @@
  * A row that cannot be sent is a refused row with its error, in its place; an input that cannot be read at all, or that lacks a
  * column that was asked for, is an error. Each row says where to read on behind it.
  */
-import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { formatOf, inputName, readBytes } from './bytes.ts';
+import { fileFacts, formatOf, inputName, readBytes } from './bytes.ts';
 import { csvRow, headerNames, layoutOf, type CsvLayout } from './csv.ts';
 import { CsvSplitter, type CsvRecord } from './csv-splitter.ts';
 import { readLines, type Line } from './lines.ts';
@@ -81,10 +80,9 @@ export async function* readRows(options: ReadRowsOptions): AsyncGenerator<Row[]>
  * @throws as {@link readRows}
  */
 export async function checkRows(options: ReadRowsOptions): Promise<void> {
-  if (options.path === '-') return;
-  const found = await stat(options.path).catch(() => undefined);
-  if (found !== undefined && !found.isFile() && !found.isDirectory()) return;
-  for await (const _ of readRows(options)) return;
+  const { path, format = formatOf(path) } = options;
+  if ((await fileFacts(path)) === undefined) return;
+  for await (const _ of readRows({ ...options, format })) return;
 }
 
 /** NDJSON and text: a group of rows for each chunk of the input. */

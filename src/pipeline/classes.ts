@@ -58,6 +58,11 @@ export function learnedClasses(
   return { ...rest, declared, maxClasses: Math.max(maxClasses, declared.length) };
 }
 
+/** True if both declare the same classes, in the same order. */
+export function isSameOrder(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((label, at) => label === b[at]);
+}
+
 export class ClassRules {
   readonly declared: readonly string[];
   readonly #map: ReadonlyMap<string, string>;

@@ -4,6 +4,7 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
+import { toldClasses } from './declared-classes.ts';
 import { isBeginning, readDelta, readRange, type ReadDelta } from './delta-reader.ts';
 import { PromotionWatch } from './promotion-watch.ts';
 import type { PipelineState } from './state.ts';
@@ -25,6 +26,8 @@ export class ModelFollower {
   readonly #log: EventLog;
   readonly #topic: string;
   readonly #state: PipelineState;
+  /** The newest delta that was taken in, by the log's time. */
+  #newest: Pick<LogRecord, 'headers' | 'timestamp'> | undefined;
   /** By partition: next offset of the model topic, and the source position there. */
   readonly #places: { next: number; position: number | undefined }[];
 
@@ -34,6 +37,11 @@ export class ModelFollower {
     this.#state = state;
     this.promotions = new PromotionWatch(log, topic, state);
     this.#places = state.positions.map((position) => ({ next: 0, position }));
+  }
+
+  /** Declared classes of the newest delta that was followed, worst to best; undefined: none was, or it does not tell. */
+  get declared(): readonly string[] | undefined {
+    return this.#newest && toldClasses(this.#newest.headers);
   }
 
   /** Next offset of the model topic to read. */
@@ -146,7 +154,8 @@ export class ModelFollower {
     onDelta?: (delta: ReadDelta) => void,
   ): Promise<void> {
     let passed = from;
-    for (const { key, value, offset } of records) {
+    for (const record of records) {
+      const { key, value, offset } = record;
       // A record with a key marks a claim.
       if (key === null && value !== null) {
         const delta = readDelta(value);
@@ -155,6 +164,7 @@ export class ModelFollower {
           throw noBeginning(this.#topic, partition, delta.from);
         }
         await this.#apply(partition, passed, delta);
+        if (record.timestamp >= (this.#newest?.timestamp ?? -Infinity)) this.#newest = record;
         // Two that read at once apply in the same order: what one took in is covered for the other.
         const place = this.#places[partition];
         if (place !== undefined && place.next <= offset)

@@ -25,8 +25,8 @@ export interface ImportOptions {
   readonly name: string;
   readonly snapshot: ModelSnapshot;
   /**
-   * Declared classes of the pipeline, worst to best, which the log then tells. Undefined: its subscriber declares them; a weight is
-   * then for the default ones.
+   * Declared classes of the pipeline, worst to best, which the log then tells. Default: those that the file tells. Neither: its
+   * subscriber declares them; a weight is then for the default ones.
    */
   readonly declared?: readonly string[] | undefined;
   /** Share of the counts that is taken over, above 0 and at most 1. Undefined: the model whole, with its calibrator. */
@@ -41,8 +41,10 @@ export interface ImportOptions {
  * @throws CONFIG_INVALID the pipeline has learned already, or a subscriber of it is running; a weight for a kind that takes none, or
  * for classes that the model does not know; MODEL_MISMATCH this Valence makes other features; SNAPSHOT_CORRUPT it cannot be counted
  */
-export async function importModel(options: ImportOptions): Promise<void> {
-  const { log, pipeline, topics, declared } = options;
+export async function importModel(given: ImportOptions): Promise<void> {
+  const { declared = given.snapshot.declared } = given;
+  const options = { ...given, declared };
+  const { log, pipeline, topics } = options;
   const model = await log.describeTopic(topics.model);
   if (model?.partitions.some(({ end }) => end > 0) !== false) {
     throw new ValenceError(

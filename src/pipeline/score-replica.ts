@@ -12,7 +12,13 @@ import { isValenceError, ValenceError } from '../errors.ts';
 import type { EventLog, LogRecord, OwnedPartition } from '../ports/event-log.ts';
 import { pause } from '../ports/pause.ts';
 import { deadLetterHeaders, topicNames, type TopicNames } from '../../topics/index.ts';
-import { ClassRules, DEFAULT_LABELS, learnedClasses, type ClassOptions } from './classes.ts';
+import {
+  ClassRules,
+  DEFAULT_LABELS,
+  isSameOrder,
+  learnedClasses,
+  type ClassOptions,
+} from './classes.ts';
 import type { ModelFollower } from './follower.ts';
 import { newestLearned } from './inspect.ts';
 import { ownBeside } from './own-beside.ts';
@@ -62,6 +68,11 @@ export type ScoreReplicaEvent =
       readonly type: 'truncated';
       readonly partition: number;
       readonly records: number;
+    }
+  | {
+      /** A subscriber declared other classes, worst to best: they are predicted with from now on. */
+      readonly type: 'labels_changed';
+      readonly declared: readonly string[];
     };
 
 export interface ScoreReplicaSummary {
@@ -77,6 +88,8 @@ export interface ScoreReplicaSummary {
 const CHUNK_BYTES = 1 << 20;
 /** How long an empty partition is waited for before it counts as idle, ms. */
 const IDLE_MS = 1000;
+/** Least time between two changes of the classes, ms: subscribers that declare different ones may take turns. */
+const CHANGE_MS = 10_000;
 /** How often an empty model topic, or the position of other members, is looked at, ms. */
 const WATCH_MS = 200;
 
@@ -116,9 +129,11 @@ class ScoreReplica {
   readonly #options: ScoreReplicaOptions;
   readonly #log: EventLog;
   readonly #topics: TopicNames;
-  readonly #state: PipelineState;
-  readonly #follower: ModelFollower;
-  readonly #classes: ClassRules;
+  #model: Model;
+  #classes: ClassRules;
+  /** The model is being made again, under other classes. */
+  #changing: Promise<void> | undefined;
+  #changedAt = -Infinity;
   readonly #explain: number;
   /** Source ranges at the start, by partition. */
   readonly #targets: readonly { readonly start: number; readonly end: number }[];
@@ -130,15 +145,14 @@ class ScoreReplica {
   constructor(
     options: ScoreReplicaOptions,
     topics: TopicNames,
-    { state, follower }: Model,
+    model: Model,
     targets: readonly { readonly start: number; readonly end: number }[],
   ) {
     this.#options = options;
     this.#log = options.log;
     this.#topics = topics;
-    this.#state = state;
-    this.#follower = follower;
-    this.#classes = new ClassRules(learnedClasses(options.classes ?? {}, state.declared));
+    this.#model = model;
+    this.#classes = this.#rules();
     this.#explain = options.explain ?? 0;
     this.#targets = targets;
     this.#positions = targets.map(() => undefined);
@@ -169,7 +183,7 @@ class ScoreReplica {
     const { partition } = owned;
     const started = this.#now();
     let position = await this.#begin(owned);
-    await this.#follower.catchUpOthers(NONE);
+    await this.#catchUp();
     this.#options.onEvent?.({
       type: 'restored',
       partition,
@@ -208,6 +222,32 @@ class ScoreReplica {
     }
   }
 
+  /** Takes in what was learned meanwhile; where other classes are declared by now, the answers are another matter. */
+  async #catchUp(): Promise<void> {
+    const { state, follower } = this.#model;
+    await follower.catchUpOthers(NONE);
+    const told = this.#options.classes?.declared === undefined ? follower.declared : undefined;
+    if (told === undefined || isSameOrder(told, state.declared)) return;
+    if (this.#now() - this.#changedAt < CHANGE_MS) return;
+    this.#changing ??= this.#change(told).finally(() => {
+      this.#changing = undefined;
+    });
+    await this.#changing;
+  }
+
+  async #change(declared: readonly string[]): Promise<void> {
+    const model = await loadedModel(this.#options, this.#topics, declared);
+    await model.follower.catchUpOthers(NONE);
+    this.#model = model;
+    this.#classes = this.#rules();
+    this.#changedAt = this.#now();
+    this.#options.onEvent?.({ type: 'labels_changed', declared });
+  }
+
+  #rules(): ClassRules {
+    return new ClassRules(learnedClasses(this.#options.classes ?? {}, this.#model.state.declared));
+  }
+
   /** Where the group stands in the partition, or its first record. */
   async #begin({ partition, committed }: OwnedPartition): Promise<number> {
     const { source } = this.#topics;
@@ -235,7 +275,7 @@ class ScoreReplica {
     const started = this.#now();
     const { partition } = owned;
     // The view is frozen here: from now to the transaction nothing waits.
-    await this.#follower.catchUpOthers(NONE);
+    await this.#catchUp();
     const outputs: Output[] = [];
     const counts = { predictions: 0, deadLetters: 0, labels: 0 };
     for (const record of records) {
@@ -279,7 +319,8 @@ class ScoreReplica {
     results: ResultRecords,
     outputs: Output[],
   ): Refusal | undefined {
-    const { models, names } = this.#state;
+    const { state } = this.#model;
+    const { models, names } = state;
     const chosen =
       addressed === undefined ? models : models.filter(({ name }) => name === addressed);
     if (addressed !== undefined && chosen.length === 0) {
@@ -287,11 +328,11 @@ class ScoreReplica {
       return { kind: 'refused', code, stage: 'fold', message };
     }
     const origin = results.origin(record, ts);
-    const champion = actingChampion(this.#state.promotion, names);
+    const champion = actingChampion(state.promotion, names);
     const truth = label === undefined ? undefined : this.#classes.resolve(label);
     for (const running of chosen) {
       const { model, extractor } = running;
-      const calibrator = this.#state.meanCalibrator(running);
+      const calibrator = state.meanCalibrator(running);
       // Asking adds nothing to the vocabulary.
       const features = extractor.extract(text);
       const answer = model.predict(features, calibrator);
@@ -347,21 +388,15 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** The model as it is now; waits until there is one. Undefined: told to stop before. */
 async function firstModel(
-  { log, pipeline, classes, untilEnd = false, signal, onEvent }: ScoreReplicaOptions,
+  options: ScoreReplicaOptions,
   topics: TopicNames,
 ): Promise<Model | undefined> {
+  const { untilEnd = false, signal, onEvent } = options;
   const topic = topics.model;
   const stop = signal ?? new AbortController().signal;
   for (let waited = false; !stop.aborted; waited = true) {
     try {
-      const ranges = (await log.describeTopic(topic))?.partitions ?? [];
-      const { models, declared: told } = await newestLearned(log, topics, ranges);
-      const declared = classes?.declared ?? told ?? DEFAULT_LABELS;
-      const analyzer = analyzerOf(models);
-      const partitions = ranges.length;
-      const state = new PipelineState({ pipeline, models, declared, analyzer, partitions });
-      const { follower } = await restoreSums({ log, topics, state });
-      return { state, follower };
+      return await loadedModel(options, topics, options.classes?.declared);
     } catch (error) {
       if (!isValenceError(error) || error.code !== 'NOT_FOUND' || untilEnd) throw error;
     }
@@ -369,4 +404,23 @@ async function firstModel(
     await pause(WATCH_MS, stop);
   }
   return undefined;
+}
+
+/** The model as it is now, under these declared classes; undefined: under those that the log tells. */
+async function loadedModel(
+  { log, pipeline }: ScoreReplicaOptions,
+  topics: TopicNames,
+  given: readonly string[] | undefined,
+): Promise<Model> {
+  const ranges = (await log.describeTopic(topics.model))?.partitions ?? [];
+  const { models, declared: told } = await newestLearned(log, topics, ranges);
+  const state = new PipelineState({
+    pipeline,
+    models,
+    declared: given ?? told ?? DEFAULT_LABELS,
+    analyzer: analyzerOf(models),
+    partitions: ranges.length,
+  });
+  const { follower } = await restoreSums({ log, topics, state });
+  return { state, follower };
 }

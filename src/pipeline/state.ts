@@ -161,8 +161,12 @@ export class PipelineState {
     return mean;
   }
 
-  /** A model as data to take elsewhere, with the calibrator that its answers come from. */
-  exported(running: RunningModel): ModelSnapshot {
+  /**
+   * A model as data to take elsewhere, with the calibrator that its answers come from.
+   *
+   * @param declared where its answers depend on the declared classes, these go along; undefined: they are not known
+   */
+  exported(running: RunningModel, declared?: readonly string[]): ModelSnapshot {
     const { model, extractor } = running;
     const snapshot = model.snapshot();
     const state = this.meanCalibrator(running)?.snapshot();
@@ -172,7 +176,8 @@ export class PipelineState {
       .filter(([id]) => model.frequency(id) > 0)
       .map(([id, name]) => [extractor.term(id), name] as const)
       .toSorted(([a], [b]) => compareTerms(a, b));
-    return { ...snapshot, names, calibrator: { weights, squares, bias } };
+    const calibrator = { weights, squares, bias };
+    return { ...snapshot, names, calibrator, ...(declared && { declared }) };
   }
 
   /** The sums of all models at one moment, to be written out while learning goes on. Nothing may be staged and not taken. */

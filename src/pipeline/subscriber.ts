@@ -14,7 +14,7 @@ import { pause } from '../ports/pause.ts';
 import { topicSpecs } from '../ports/topic-specs.ts';
 import { topicNames, type TopicNames } from '../../topics/index.ts';
 import { ChunkSizes } from './chunk-sizes.ts';
-import { ClassRules, type ClassOptions, DEFAULT_LABELS } from './classes.ts';
+import { ClassRules, DEFAULT_LABELS, isSameOrder, type ClassOptions } from './classes.ts';
 import { newestDeclared } from './declared-classes.ts';
 import { crashPoint } from '../crash-point.ts';
 import { EndWatch } from './end-watch.ts';
@@ -182,8 +182,7 @@ async function compareClasses(options: SubscriberOptions): Promise<void> {
   if (onEvent === undefined) return;
   const declared = classes?.declared ?? DEFAULT_LABELS;
   const told = await newestDeclared(log, topicNames(pipeline, options.topics));
-  if (told === undefined) return;
-  if (told.length === declared.length && told.every((label, c) => label === declared[c])) return;
+  if (told === undefined || isSameOrder(told, declared)) return;
   onEvent({ type: 'labels_differ', declared, told });
 }
 

@@ -4,6 +4,8 @@
  */
 import { isValenceError, ValenceError } from '../errors.ts';
 import type { LogRecord } from '../ports/event-log.ts';
+import { isSameOrder, type ClassRules } from './classes.ts';
+import { toldClasses } from './declared-classes.ts';
 import { isBeginning, readDelta, type ReadDelta } from './delta-reader.ts';
 import { deltaDifference, differenceOf, sameBytes } from './difference.ts';
 import type { StagedChunk } from './fold.ts';
@@ -55,6 +57,8 @@ export interface Head {
   readonly bytes: Uint8Array;
   /** Offset in the model topic. */
   readonly at: number;
+  /** Classes that its owner declared, worst to best, as the log tells. */
+  readonly declared: readonly string[] | undefined;
 }
 
 /** What the owners of one partition were, one after the other. */
@@ -73,6 +77,8 @@ export class PartitionVerifier {
   readonly #sourceStart: number;
   #points: RestorePoints | undefined;
   #view: View | undefined;
+  /** The view of an owner before, who declared other classes, until the first chunk of the one behind: the partition may have been idle. */
+  #former: View | undefined;
   #promotions: PromotionHistory | undefined;
   #head: Head | undefined;
   /** A chunk was folded, so that no delta may begin a model any more. */
@@ -160,7 +166,8 @@ export class PartitionVerifier {
       const { topic, offset: at } = record;
       return { problem: 'damaged', partition, offset: reached, topic, at };
     }
-    const head = { delta, bytes: record.value, at: record.offset };
+    const declared = toldClasses(record.headers);
+    const head = { delta, bytes: record.value, at: record.offset, declared };
     const wrong = this.#misfit(head);
     if (wrong !== undefined) return wrong;
     this.#own.skip();
@@ -171,7 +178,7 @@ export class PartitionVerifier {
   /** Recomputes the delta that `next` gave. */
   async step(head: Head): Promise<Difference | undefined> {
     const { delta } = head;
-    const view = (this.#view ??= this.#newView(specsOf(head.bytes)));
+    const view = await this.#viewFor(head);
     const wrong = (await this.#lookAround(view, head)) ?? (await this.#appointed(view, head));
     if (wrong !== undefined) return wrong;
     const difference =
@@ -184,6 +191,7 @@ export class PartitionVerifier {
     this.#epoch = delta.epoch;
     this.#seen = delta.seen;
     this.#head = undefined;
+    this.#former = undefined;
     this.counts.deltas += 1;
     return undefined;
   }
@@ -200,6 +208,20 @@ export class PartitionVerifier {
       if (left.offset < position || left.offset >= end) return { partition, ...left };
     }
     return undefined;
+  }
+
+  /** The view of the delta's owner, which stands where the delta before it ended. */
+  async #viewFor({ delta, bytes, declared }: Head): Promise<View> {
+    const { fold, rulesFor } = this.#options;
+    const current = this.#view?.classes ?? fold.classes;
+    const isOther = declared !== undefined && !isSameOrder(declared, current.declared);
+    const classes = isOther ? (rulesFor?.(declared) ?? current) : current;
+    if (this.#view === undefined) this.#view = this.#newView(specsOf(bytes), classes);
+    else if (classes !== current) {
+      this.#former = this.#view;
+      await this.#reopen(this.#view.specs, classes, delta.seen);
+    }
+    return this.#view;
   }
 
   /** Hash of the first model's sums at these positions, which are all verified. */
@@ -285,7 +307,9 @@ export class PartitionVerifier {
   /** Takes a delta as it is. */
   async #trust(view: View, { delta, bytes }: Head): Promise<undefined> {
     const specs = specsOf(bytes);
-    const fitting = sameSpecs(view.specs, specs) ? view : await this.#reopen(specs, delta.seen);
+    const fitting = sameSpecs(view.specs, specs)
+      ? view
+      : await this.#reopen(specs, view.classes, delta.seen);
     fitting.accept(delta);
     if (isSeed(delta) && isEmpty(bytes)) {
       this.#rebuilt = delta.epoch;
@@ -306,7 +330,7 @@ export class PartitionVerifier {
     let chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
     const specs = sameBytes(deltaOf(chunk), bytes) ? view.specs : specsOf(bytes);
     if (!sameSpecs(view.specs, specs)) {
-      fitting = await this.#reopen(specs, delta.seen);
+      fitting = await this.#reopen(specs, view.classes, delta.seen);
       fitting.promote(delta);
       chunk = fitting.fold.stage(records, delta.from, delta.epoch, delta.to);
     }
@@ -355,17 +379,19 @@ export class PartitionVerifier {
     const { partition } = this;
     const view = this.#view;
     if (view === undefined || this.position === undefined) return undefined;
-    const { fold } = view;
+    const views = this.#former === undefined ? [view] : [view, this.#former];
     let candidates: readonly Output[] | undefined;
     for (;;) {
       const found = await this.results.idle(this.position);
       if (found === undefined) return undefined;
       // An owner speaks of the last record that it folded; one that has just taken over, of the last one there is.
-      candidates ??= [undefined, this.#last].flatMap((last) => {
-        // As if nothing had been reported, not even that there is nothing.
-        fold.resume(new Map(view.specs.map(({ name }) => [name, -1])), last);
-        return fold.idle();
-      });
+      candidates ??= [undefined, this.#last].flatMap((last) =>
+        views.flatMap(({ fold, specs }) => {
+          // As if nothing had been reported, not even that there is nothing.
+          fold.resume(new Map(specs.map(({ name }) => [name, -1])), last);
+          return fold.idle();
+        }),
+      );
       const name = nameOf(found);
       const problem = this.results.matchIdle(
         found,
@@ -403,13 +429,19 @@ export class PartitionVerifier {
     return source?.partitions[this.partition] ?? { start: 0, end: 0 };
   }
 
-  #newView(specs: readonly Spec[]): View {
-    return new View(this.#options, this.partition, specs, this.#untils, this.#points);
+  #newView(specs: readonly Spec[], classes: ClassRules): View {
+    const { fold, ...options } = this.#options;
+    const subject = { ...options, fold: { ...fold, classes } };
+    return new View(subject, this.partition, specs, this.#untils, this.#points);
   }
 
-  /** A view with other models, as the owner had that ran them first: it replays the partition from its beginning. */
-  async #reopen(specs: readonly Spec[], seen: readonly (number | undefined)[]): Promise<View> {
-    const view = this.#newView(specs);
+  /** A view with other models or classes, as the owner had that ran them first: it replays the partition from its beginning. */
+  async #reopen(
+    specs: readonly Spec[],
+    classes: ClassRules,
+    seen: readonly (number | undefined)[],
+  ): Promise<View> {
+    const view = this.#newView(specs, classes);
     if (this.position !== undefined) await view.replay(this.position);
     for (const [q, position] of seen.entries())
       if (q !== this.partition) await view.advance(q, position);

@@ -4,6 +4,7 @@
  */
 import type { EventLog } from '../ports/event-log.ts';
 import type { CarryHeader } from '../../topics/index.ts';
+import type { ClassRules } from './classes.ts';
 import { readDelta, type ReadDelta } from './delta-reader.ts';
 import { PartitionFold, type FoldOptions } from './fold.ts';
 import { carryOf, type RestorePoint, type RestorePoints } from './restore-points.ts';
@@ -16,6 +17,11 @@ export interface VerifySubject {
   readonly pipeline: string;
   /** As the subscribers had them. */
   readonly fold: FoldOptions;
+  /**
+   * Rules for classes that a delta declares: they hold from its first record on, for who restarts with other classes makes its state
+   * anew under them. Undefined, or where a delta tells none: the classes of `fold`.
+   */
+  readonly rulesFor?: ((declared: readonly string[]) => ClassRules) | undefined;
 }
 
 /** A model of a delta, with its tokenizer. */
@@ -25,6 +31,7 @@ export interface Spec extends ModelSpec {
 
 export class View {
   readonly specs: readonly Spec[];
+  readonly classes: ClassRules;
   readonly state: PipelineState;
   readonly fold: PartitionFold;
   readonly #partition: number;
@@ -47,6 +54,7 @@ export class View {
     points: RestorePoints | undefined,
   ) {
     this.specs = specs;
+    this.classes = fold.classes;
     this.#partition = partition;
     this.state = new PipelineState({
       pipeline,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,22 @@ describe('openLog', () => {
     const log = await openLog(shop, { existing: true });
     expect(await log.listTopics()).toEqual([]);
     await log.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('a folder or a pipe is no log, and is not waited for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'valence-open-'));
+    const pipe = join(folder, 'pipe.db');
+    execFileSync('mkfifo', [pipe]);
+    for (const [file, what] of [
+      [folder, 'is a folder'],
+      [pipe, 'is no plain file, but a pipe or a device'],
+      ['/dev/null', 'is no plain file, but a pipe or a device'],
+    ] as const) {
+      const error = { code: 'LOG_READ_ONLY', message: expect.stringContaining(`${what}. Name a`) };
+      await expect(openLog(`sqlite:${file}`)).rejects.toMatchObject(error);
+      await expect(openLog(`sqlite:${file}`, { existing: true })).rejects.toMatchObject(error);
+    }
     rmSync(folder, { recursive: true });
   });
 

@@ -19,7 +19,10 @@ const ADVICE: ReadonlyMap<number, readonly [code: ErrorCode, advice: string]> = 
   [13, ['LOG_FULL', 'No space left. Free space on its disk, then start again.']],
   [
     14,
-    ['LOG_READ_ONLY', 'It cannot be opened. Check that path and permissions allow a file there.'],
+    [
+      'LOG_READ_ONLY',
+      'It cannot be opened. Check the path, and that this user may write there: looking takes that too.',
+    ],
   ],
   [15, ['LOG_UNAVAILABLE', 'Its locks are in disorder. Try again; keep the file on a local disk.']],
   [18, ['RECORD_INVALID', 'A record is larger than SQLite can hold.']],

@@ -1,7 +1,7 @@
 /** The file: what marks it as ours, its tables, and the checks before it is opened. */
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ValenceError } from '../../errors.ts';
+import { isValenceError, ValenceError } from '../../errors.ts';
 import type { Database } from './driver.ts';
 
 /** `VLNC`, at byte 68 of the file. */
@@ -61,14 +61,16 @@ export function recordsTable(partition: number): { readonly name: string; readon
  *
  * @returns true when there is no file yet, or an empty one
  * @throws LOG_CORRUPT not an SQLite file, not a log of ours, or shorter than it should be
- * @throws LOG_READ_ONLY the folder cannot be made, or the file not be read
+ * @throws LOG_READ_ONLY the folder cannot be made, or the file not be read, or it is a folder, a pipe or a device
  */
 export function inspectFile(file: string): boolean {
   let head: { readonly bytes: Buffer; readonly size: number };
   try {
     makeFolder(dirname(file));
+    requireFile(file);
     head = readHead(file);
   } catch (error) {
+    if (isValenceError(error)) throw error;
     const code = codeOf(error);
     if (code === 'ENOENT' && existsSync(dirname(file))) return true;
     throw new ValenceError(
@@ -82,6 +84,18 @@ export function inspectFile(file: string): boolean {
   const problem = problemOf(head, file);
   if (problem) throw new ValenceError('LOG_CORRUPT', `The log ${file}: ${problem}`, { file });
   return false;
+}
+
+/** Opening a pipe would wait for who writes to it, and hold the whole process. */
+function requireFile(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  const what = found.isDirectory() ? 'a folder' : 'no plain file, but a pipe or a device';
+  throw new ValenceError(
+    'LOG_READ_ONLY',
+    `The log ${file} is ${what}. Name a file, such as sqlite:.valence/log.db.`,
+    { file },
+  );
 }
 
 /** Node's own `recursive` tries for ever where a folder that is there lets none be made in it, and says ENOENT: in `/proc`, for one. */

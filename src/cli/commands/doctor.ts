@@ -127,20 +127,10 @@ async function checkDisk(url: string): Promise<Finding[]> {
 
 async function checkLog(context: Context): Promise<Finding[]> {
   const { config, surroundings } = context;
-  const file = /^sqlite:(?<path>[^?]+)/.exec(config.log)?.groups?.['path'];
-  // Opening would create the file, and this command changes nothing.
-  if (file !== undefined && !existsSync(file.replace(/^\/\/(?=\/)/, '')))
-    return [
-      {
-        check: 'log',
-        state: 'warning',
-        finding: `${config.log} does not exist yet`,
-        fix: '`valence start`, or `valence publish FILE`, creates it',
-      },
-    ];
   let log: EventLog | undefined;
   try {
-    const opened = await surroundings.openLog(config.log);
+    // This command changes nothing: it makes no log either.
+    const opened = await surroundings.openLog(config.log, { existing: true });
     log = opened;
     const subject = await subjectOf(config);
     return [
@@ -149,10 +139,22 @@ async function checkLog(context: Context): Promise<Finding[]> {
       ...(await orFinding('topic', () => checkPipeline(context, opened))),
     ];
   } catch (error) {
-    return [failure('log', error)];
+    return [(log === undefined ? noLog(config.log, error) : undefined) ?? failure('log', error)];
   } finally {
     await log?.close();
   }
+}
+
+/** That there is no log yet, if that is what the error says. */
+function noLog(url: string, error: unknown): Finding | undefined {
+  if (!isValenceError(error) || error.code !== 'NOT_FOUND') return undefined;
+  const isEmpty = error.fields['empty'] === true;
+  return {
+    check: 'log',
+    state: 'warning',
+    finding: isEmpty ? `${url} is an empty file and no log yet` : `${url} does not exist yet`,
+    fix: `\`valence start\`, or \`valence publish FILE\`, ${isEmpty ? 'makes one of it' : 'creates it'}; or choose another with --log`,
+  };
 }
 
 /** What the checks find, or that they cannot be made. */

@@ -4,7 +4,8 @@ import { ValenceError } from '../../errors.ts';
 import { readLabels } from '../../ingest/labels.ts';
 import type { LabelRow } from '../../ingest/row.ts';
 import type { EventLog, NewRecord } from '../../ports/event-log.ts';
-import { command, namesOf, withExistingLog, type CommandContext } from '../command.ts';
+import { command, namesOf, placeFlags, withExistingLog, type CommandContext } from '../command.ts';
+import { shellWord } from '../display.ts';
 import { noSuchTopic } from '../../ports/follow-topic.ts';
 import { count } from '../numbers.ts';
 
@@ -35,11 +36,12 @@ export const labelCommand = command({
 });
 
 async function labelOne(
-  { config, out }: Context,
+  context: Context,
   log: EventLog,
   id: string,
   given: string | undefined,
 ): Promise<void> {
+  const { config, out } = context;
   const withdrawn = config.withdraw || given === 'null';
   if (config.withdraw ? given !== undefined : given === undefined)
     throw new ValenceError(
@@ -55,20 +57,29 @@ async function labelOne(
   if (problem !== undefined || id === '' || label === '')
     throw new ValenceError(
       'CONFIG_INVALID',
-      'ID is 1 to 256 characters and LABEL 1 to 64; correct the longer one',
+      'ID: expected 1 to 256 characters, LABEL: 1 to 64; correct the one that is empty or longer',
     );
   const topic = namesOf(config).source;
   const [outcome] = await append(log, topic, [recordOf(value, config.key)]);
   if (outcome?.status !== 'ok') throw notConfirmed(1, outcome?.error);
-  if (out.json)
-    await out.values([{ ...value, topic, partition: outcome.partition, offset: outcome.offset }]);
-  else
-    await out.line(
-      `${label === null ? 'Label withdrawn from' : `Label ${label} given to`} ${id} at ${topic}/${outcome.partition}/${outcome.offset}`,
-    );
+  const { partition, offset } = outcome;
+  if (out.json) return out.values([{ ...value, topic, partition, offset }]);
+  await out.line(
+    `${label === null ? 'Label withdrawn from' : `Label ${label} given to`} ${id} at ${topic}/${partition}/${offset}`,
+  );
+  out.note(whatNext(` --where ${shellWord(`id=${id}`)}`, context, log));
 }
 
-async function labelMany({ config, surroundings, out }: Context, log: EventLog): Promise<void> {
+/** Only the fold knows whether there is such a text, and it may be yet to come. */
+function whatNext(choice: string, context: Context, log: EventLog): string {
+  return (
+    `what becomes of it, once a subscriber has read it: valence tail results --type outcome${choice} --until-end${placeFlags(context, log)}; ` +
+    "'waiting' there: no text with that id yet, the label waits for one as long as the subscriber's --pending-ttl says (default 7 days), then it is dropped"
+  );
+}
+
+async function labelMany(context: Context, log: EventLog): Promise<void> {
+  const { config, surroundings, out } = context;
   const topic = namesOf(config).source;
   const { signal, stdin } = surroundings;
   let sent = 0;
@@ -94,7 +105,10 @@ async function labelMany({ config, surroundings, out }: Context, log: EventLog):
   }
   out.status('');
   if (out.json) await out.values([{ topic, labels: sent }]);
-  else await out.line(`${count(sent)} labels sent to ${topic}`);
+  else {
+    await out.line(`${count(sent)} labels sent to ${topic}`);
+    if (sent > 0) out.note(whatNext('', context, log));
+  }
 }
 
 /** A label that brings no weight has that of the command. */

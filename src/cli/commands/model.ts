@@ -1,8 +1,8 @@
 /** `valence model …`: what was learned, read from the model topic; promotion is in `promotion.ts`. */
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Logit, Model } from '../../core/models/model.ts';
+import type { Logit, Model, ModelSnapshot } from '../../core/models/model.ts';
 import { shortKind } from '../../core/models/gtnb-kind.ts';
-import { ValenceError } from '../../errors.ts';
+import { isValenceError, ValenceError } from '../../errors.ts';
 import type { LoadedModel } from '../../pipeline/inspect.ts';
 import { actingChampion } from '../../pipeline/promotion.ts';
 import type { RunningModel } from '../../pipeline/state.ts';
@@ -17,6 +17,7 @@ import {
 } from '../command.ts';
 import { oneLine, table } from '../display.ts';
 import { ensurePipeline } from '../ensure-topics.ts';
+import { writeRefusal } from '../file-refusal.ts';
 import { modelLines } from '../model-list.ts';
 import { count, percent } from '../numbers.ts';
 import { compare, promoteCommand, rollbackCommand } from './promotion.ts';
@@ -195,13 +196,13 @@ const exportModel = command({
   arguments: [{ name: 'FILE', description: 'file to write, - for stdout' }],
   examples: [['model export model.json', 'to keep it, or to start another pipeline with it']],
   run: (context, [path = '']) =>
-    withChosen(context, async (running, { state }) => {
-      const exported = state.exported(running);
+    withChosen(context, async (running, { state, isUntold }) => {
+      const exported = state.exported(running, isUntold ? undefined : state.declared);
       const { encodeSnapshot } = await snapshots();
       const text = encodeSnapshot(exported);
       if (path === '-') return context.out.line(text);
       await writeFile(path, `${text}\n`).catch((cause: unknown) => {
-        throw fileProblem(path, 'cannot be written', cause);
+        throw writeRefusal('FILE', path, cause);
       });
       const documents = exported.classes.reduce((sum, of) => sum + of.documents, 0);
       context.out.note(`${count(documents)} documents written to ${path}`);
@@ -221,11 +222,7 @@ const importCommand = command({
     ['model import books.json --pipeline films --weight 0.2', 'a start from related texts'],
   ],
   run: async ({ config, surroundings, out }, [path = '']) => {
-    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-      throw fileProblem(path, 'cannot be read', cause);
-    });
-    const { decodeSnapshot } = await snapshots();
-    const snapshot = decodeSnapshot(text);
+    const snapshot = await readModel(path);
     await withLog(surroundings, config, async (log) => {
       const topics = namesOf(config);
       await ensurePipeline(log, topics, 1);
@@ -359,7 +356,21 @@ function positionsOf(positions: readonly (number | undefined)[]): Record<string,
   return Object.fromEntries(positions.map((position, partition) => [partition, position ?? 0]));
 }
 
-function fileProblem(path: string, problem: string, cause: unknown): ValenceError {
-  const message = `FILE: '${path.slice(0, 200)}' ${problem}`;
-  return new ValenceError('CONFIG_INVALID', message, { path }, { cause });
+/** @throws NOT_FOUND, CONFIG_INVALID it cannot be read; SNAPSHOT_CORRUPT it is no exported model, or a damaged one */
+async function readModel(path: string): Promise<ModelSnapshot> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    const { readError } = await import('../../ingest/bytes.ts');
+    throw readError(path, cause);
+  }
+  const { decodeSnapshot } = await snapshots();
+  try {
+    return decodeSnapshot(text);
+  } catch (cause) {
+    if (!isValenceError(cause) || cause.code !== 'SNAPSHOT_CORRUPT') throw cause;
+    const message = `FILE '${path.slice(0, 200)}': ${cause.message} Give a file that 'valence model export' wrote, or export the model again.`;
+    throw new ValenceError(cause.code, message, cause.fields, { cause });
+  }
 }

@@ -35,6 +35,15 @@ async function run(context: Context, path: string | undefined): Promise<number> 
   const { config, surroundings, out } = context;
   if (path === undefined)
     throw new ValenceError('CONFIG_INVALID', 'FILE: expected a file to publish, or - for stdin');
+  const input = {
+    path,
+    format: config.format,
+    columns: columnsOf(config),
+    named: namedColumns(context),
+    signal: surroundings.signal,
+  };
+  const { checkRows } = await import('../../ingest/rows.ts');
+  await checkRows(input);
   const names = namesOf(config);
   const logger = await loggerOf('publisher', surroundings, config);
   const started = surroundings.now();
@@ -44,20 +53,16 @@ async function run(context: Context, path: string | undefined): Promise<number> 
     await requireMirrors(log, names);
     const { publish } = await import('../../ingest/publish.ts');
     const summary = await publish({
+      ...input,
       log,
       topic: names.source,
       deadLetterTopic: names.dlq,
-      path,
       stdin: surroundings.stdin,
-      format: config.format,
-      columns: columnsOf(config),
-      named: namedColumns(context),
       mask: config.mask,
       rate: config.rate,
       limit: config.limit,
       skipLabels: config.skipLabels,
       labelDelay: config.labelDelay,
-      signal: surroundings.signal,
       onProgress: (progress) => {
         health.progress(progress);
         out.status(progressLine(progress, (surroundings.now() - started) / 1000));

@@ -1,11 +1,13 @@
 /** `valence start`: publisher, subscriber and a view of both in one process, on the embedded log. */
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ValenceError } from '../../errors.ts';
 import type { PublishSummary } from '../../ingest/publish.ts';
 import type { SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { EventLog } from '../../ports/event-log.ts';
+import { pause } from '../../ports/pause.ts';
 import type { WorkerHealth } from '../../worker-health.ts';
-import { command, loggerOf, namesOf, type CommandContext } from '../command.ts';
+import { command, loggerOf, namesOf, placeFlags, type CommandContext } from '../command.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
 import { watchedLog, withHealthyLog } from '../health.ts';
 import { count, counted } from '../numbers.ts';
@@ -23,6 +25,9 @@ type Context = CommandContext<'start'>;
 const DEMO_LOG = 'sqlite:.valence/demo.db';
 const DEMO_FILES = ['', '-wal', '-shm'].map((suffix) => `.valence/demo.db${suffix}`);
 const DEMO = { file: 'examples/yelp.csv', label: 'sentiment', recordsPerSecond: 25 };
+/** Longer than the lease of a process that was killed, and how often it is looked at, ms. */
+const LEASE_MS = 2500;
+const LOOK_MS = 100;
 /** Lines that are held back while the view is shown, the newest. */
 const MOST_HELD = 200;
 /** Results of earlier runs that are shown again. */
@@ -87,12 +92,15 @@ async function dataOf(
 }
 
 /** What is read: the named file, or the built-in reviews. */
-async function inputOf({ config, origins }: Context): Promise<Input> {
+async function inputOf({ config, origins, surroundings }: Context): Promise<Input> {
   const { rate, once, text, label, log } = config;
   const data = await dataOf(config.data, origins.get('data'));
   if (data !== undefined) return { path: data, text, label, rate, log };
   const fresh = origins.get('log') === 'default';
-  if (fresh) for (const file of DEMO_FILES) await rm(file, { force: true });
+  if (fresh) {
+    await requireUnused(surroundings, config.pipeline);
+    for (const file of DEMO_FILES) await rm(file, { force: true });
+  }
   return {
     path: join(packageRoot(), DEMO.file),
     text,
@@ -100,6 +108,36 @@ async function inputOf({ config, origins }: Context): Promise<Input> {
     rate: rate ?? (once ? undefined : DEMO.recordsPerSecond),
     log: fresh ? DEMO_LOG : log,
   };
+}
+
+/**
+ * The log of the built-in reviews is made anew, which would take it away from under a start that is still running.
+ *
+ * @throws CONFIG_INVALID
+ */
+async function requireUnused(
+  { openLog, signal }: Pick<Surroundings, 'openLog' | 'signal'>,
+  pipeline: string,
+): Promise<void> {
+  // One that is not there, is damaged or of another version is nobody's.
+  const log = await openLog(DEMO_LOG, { existing: true }).catch(() => undefined);
+  if (log === undefined) return;
+  try {
+    const { subscriberGroup } = await import('../../pipeline/subscriber.ts');
+    const group = subscriberGroup(pipeline);
+    // Who was killed is a member until the lease is over.
+    for (let waited = 0; ((await log.members(group)) ?? 0) > 0; waited += LOOK_MS) {
+      if (signal.aborted) return;
+      if (waited >= LEASE_MS)
+        throw new ValenceError(
+          'CONFIG_INVALID',
+          `--log: another 'valence start' is at work on ${DEMO_LOG}; end it first, or give this one a log of its own with --log sqlite:FILE`,
+        );
+      await pause(LOOK_MS, signal);
+    }
+  } finally {
+    await log.close();
+  }
 }
 
 function columnsOf({ config }: Context, { text, label }: Input) {
@@ -152,15 +190,13 @@ class Start {
 
   /** Why nothing was scored, and where the answers are. */
   #unscored(): string {
-    const { config, origins } = this.#context;
-    const log = origins.get('log') === 'default' ? '' : ` --log ${this.#log.url}`;
-    const pipeline = origins.get('pipeline') === 'default' ? '' : ` --pipeline ${config.pipeline}`;
+    const place = placeFlags(this.#context, this.#log);
     if (this.#folded === 0 && this.#refused > 0)
-      return `nothing was scored: ${counted(this.#refused, 'row')} refused, and no other. Why: valence dlq list${pipeline}${log}`;
+      return `nothing was scored: ${counted(this.#refused, 'row')} refused, and no other. Why: valence dlq list${place}`;
     if (this.#folded === 0) return 'nothing was scored: there were no new records';
     return (
       `nothing was scored: of ${counted(this.#folded, 'record')} none has a label in '${this.#input.label}'; name the column of the labels ` +
-      `with --label. The answers: valence tail results --until-end${pipeline}${log}`
+      `with --label. The answers: valence tail results --until-end${place}`
     );
   }
 

@@ -95,6 +95,8 @@ async function score(
       } else if (event.type === 'truncated') {
         const { partition, records } = event;
         logger.warn({ partition, records }, 'records were deleted before they were predicted');
+      } else if (event.type === 'labels_changed') {
+        logger.info({ declared: event.declared }, 'classes changed: a subscriber declared others');
       } else {
         health.event(event);
         logEvent(logger, event);

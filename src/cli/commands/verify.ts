@@ -53,11 +53,12 @@ async function run({
   const { foldOptions, learnedRules } = await import('../subscriber-options.ts');
   return withExistingLog(surroundings, config, async (log) => {
     const topics = namesOf(config);
-    const { classes, told } = await learnedRules(log, config);
+    const { classes, told, rulesFor } = await learnedRules(log, config);
     const outcome = await verify({
       log,
       pipeline: config.pipeline,
       fold: { ...foldOptions(config), topics, classes },
+      rulesFor,
       signal: surroundings.signal,
       onProgress: (records) => {
         out.status(`${count(records)} records verified`);

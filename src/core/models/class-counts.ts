@@ -1,4 +1,5 @@
 import type { Features } from '../text/features.ts';
+import { lengthened } from '../typed-arrays.ts';
 import { NO_DELTA, type FirstSight, type ModelDelta, type ModelSums } from './model.ts';
 import { compareTerms } from './term-order.ts';
 
@@ -308,8 +309,8 @@ export class ClassCounts {
     if (at >= staged.count || staged.ids[at] !== id) {
       at = staged.count++;
       if (at === staged.ids.length) {
-        staged.ids = grownIds(staged.ids, at * 2);
-        staged.cells = grownCells(staged.cells, at * 2 * this.stride);
+        staged.ids = lengthened(staged.ids, at * 2);
+        staged.cells = lengthened(staged.cells, at * 2 * this.stride);
       }
       staged.marks[id] = at;
       staged.ids[at] = id;
@@ -342,8 +343,8 @@ export class ClassCounts {
 
   #reserveRows(atLeast: number): void {
     this.rows = Math.max(atLeast, this.rows * 2);
-    this.cells = grownCells(this.cells, this.rows * this.stride);
-    if (this.#staged !== undefined) this.#staged.marks = grownIds(this.#staged.marks, this.rows);
+    this.cells = lengthened(this.cells, this.rows * this.stride);
+    if (this.#staged !== undefined) this.#staged.marks = lengthened(this.#staged.marks, this.rows);
   }
 
   #columnFor(label: string): number {
@@ -360,11 +361,11 @@ export class ClassCounts {
   #widen(): void {
     const stride = this.stride * 2;
     this.cells = widened(this.cells, this.stride, stride);
-    this.totals = grownCells(this.totals, stride);
-    this.documents = grownCells(this.documents, stride);
+    this.totals = lengthened(this.totals, stride);
+    this.documents = lengthened(this.documents, stride);
     if (this.#staged !== undefined) {
       this.#staged.cells = widened(this.#staged.cells, this.stride, stride);
-      this.#staged.documents = grownCells(this.#staged.documents, stride);
+      this.#staged.documents = lengthened(this.#staged.documents, stride);
     }
     this.stride = stride;
   }
@@ -417,18 +418,6 @@ function compareSights(a: FirstSight, b: FirstSight): number {
 /** By offset first: of two partitions neither is later than the other. */
 function compareLatest(a: FirstSight, b: FirstSight): number {
   return a.offset - b.offset || a.partition - b.partition;
-}
-
-function grownIds(cells: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(length);
-  copy.set(cells);
-  return copy;
-}
-
-function grownCells(cells: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const copy = new Float64Array(length);
-  copy.set(cells);
-  return copy;
 }
 
 function widened(cells: Float64Array, from: number, to: number): Float64Array<ArrayBuffer> {

@@ -1,4 +1,5 @@
 import type { LexiconValues } from '../text/gt-features.ts';
+import { lengthened } from '../typed-arrays.ts';
 import { COUNT_BITS, laneOf, LARGE_COUNTS, type CountCells } from './count-cells.ts';
 
 /**
@@ -130,10 +131,4 @@ export class FeatureRows {
     this.apartLength = found;
     this.bound = (bound & ALL_OF_ONE) | (bound >>> 16);
   }
-}
-
-function lengthened(cells: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(length);
-  copy.set(cells);
-  return copy;
 }

@@ -208,4 +208,6 @@ export interface ModelSnapshot {
   readonly names?: readonly (readonly [term: string, name: string])[] | undefined;
   /** Of an exported model: the calibrator that its answers came from. No part of the sums. */
   readonly calibrator?: CalibratorValues | undefined;
+  /** Of an exported model: the classes that were declared, worst to best, as far as that is known; its answers depend on them. */
+  readonly declared?: readonly string[] | undefined;
 }

@@ -126,7 +126,7 @@ function readSnapshot(value: unknown): ModelSnapshot {
     value,
     'snapshot',
     ['format', 'version', 'kind', 'extractor', 'classes', 'features'],
-    ['masses', 'frequencies', 'calibrator', 'names'],
+    ['masses', 'frequencies', 'calibrator', 'names', 'declared'],
   );
   if (format !== 'valence-model') throw corrupt('snapshot.format', "'valence-model'");
   if (version !== 1) throw corrupt('snapshot.version', '1');
@@ -153,6 +153,7 @@ function readSnapshot(value: unknown): ModelSnapshot {
     ...(others['calibrator'] === undefined
       ? {}
       : { calibrator: readCalibrator(others['calibrator']) }),
+    ...(others['declared'] === undefined ? {} : { declared: readDeclared(others['declared']) }),
   };
 }
 
@@ -197,6 +198,14 @@ function readCalibrator(value: unknown): NonNullable<ModelSnapshot['calibrator']
   };
   if (read.squares.length !== read.weights.length)
     throw corrupt(where, 'as many squares as weights');
+  return read;
+}
+
+function readDeclared(value: unknown): readonly string[] {
+  const where = 'snapshot.declared';
+  const read = array(value, where).map((label) => string(label, where));
+  if (read.length < 2 || new Set(read).size !== read.length)
+    throw corrupt(where, 'two or more distinct labels');
   return read;
 }
 

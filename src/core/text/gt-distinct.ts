@@ -1,3 +1,5 @@
+import { lengthened } from '../typed-arrays.ts';
+
 /**
  * Distinct feature ids of one document in order of first occurrence. Repeats are found in a small table of stamped cells, so that
  * nothing is cleared between documents and the table of counts is only read.
@@ -109,10 +111,4 @@ export class DistinctIds {
     this.ids = lengthened(this.ids, length * 2);
     this.origins = lengthened(this.origins, length * 2);
   }
-}
-
-function lengthened(cells: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(length);
-  copy.set(cells);
-  return copy;
 }

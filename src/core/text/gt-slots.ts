@@ -19,6 +19,8 @@ const extend = extendChain;
 const finish = finishChain;
 
 const MARK = toUnits(NEGATED);
+/** Units of the mark of negation. */
+export const NEGATION_MARK: Readonly<Uint16Array> = MARK;
 const MARK_MIXED = Int32Array.from(MARK, (unit) => mixUnit(unit));
 const MARKED_SEED = chainOf(NEGATED);
 const SPACE_MIXED = mixUnit(SPACE);

@@ -23,7 +23,7 @@ const BETWEEN = SPACE;
 const BETWEEN_MIXED = mixUnit(SPACE);
 const SEED = GT_HASH_SEED;
 const MARKED_SEED = chainOf(NEGATED);
-const [MARK_1, MARK_2, MARK_3, MARK_4] = marks();
+const [MARK_1 = 0, MARK_2 = 0, MARK_3 = 0, MARK_4 = 0] = slot.NEGATION_MARK;
 const mix = mixUnit;
 const extend = extendChain;
 const finish = finishChain;
@@ -148,11 +148,4 @@ export function takeWords(
   slots.previous = previous;
   slots.reach = reach;
   return at;
-}
-
-function marks(): readonly [number, number, number, number] {
-  const [first = 0, second = 0, third = 0, fourth = 0] = Array.from(NEGATED, (mark) =>
-    mark.charCodeAt(0),
-  );
-  return [first, second, third, fourth];
 }

@@ -1,4 +1,5 @@
 import { unitsToString } from '../codec/bytes.ts';
+import { lengthened } from '../typed-arrays.ts';
 import type { TermVisitor } from './features.ts';
 import { hashUnits, toUnits, type TermSpans } from './term-spans.ts';
 
@@ -271,7 +272,5 @@ function place(slots: Int32Array, shift: number, hash: number, record: number): 
 }
 
 function grown(cells: Int32Array, atLeast: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(Math.max(atLeast, cells.length * 2));
-  copy.set(cells);
-  return copy;
+  return lengthened(cells, Math.max(atLeast, cells.length * 2));
 }

@@ -3,12 +3,13 @@
  * VALENCE_KAFKA_VERSION chooses the version (4.1.0), VALENCE_KAFKA_LIB a folder with its jars, VALENCE_KAFKA_DOCKER=off leaves
  * containers out. Never KAFKA_BROKERS: that is somebody's cluster.
  */
+import { variable } from '../environment.ts';
 import { findJars, findJava } from './jars.ts';
 import { dockerAnswers, startDocker } from './docker.ts';
 import { startJvm } from './jvm.ts';
 import { untilReady } from './ready.ts';
 
-const VERSION = process.env['VALENCE_KAFKA_VERSION'] ?? '4.1.0';
+const VERSION = variable('VALENCE_KAFKA_VERSION') ?? '4.1.0';
 
 export interface KafkaOptions {
   /** Adds a listener with TLS, SASL (PLAIN and SCRAM) and ACLs, where `admin` may do everything. Local JVMs only. */

@@ -1,5 +1,6 @@
 /** Tests that need the broker of this run. Without one they are skipped, with what is missing in one line and in their title. */
 import { describe, expect, test } from '@jest/globals';
+import { variable } from '../environment.ts';
 
 export interface TestKafka {
   readonly brokers: readonly string[];
@@ -7,9 +8,9 @@ export interface TestKafka {
 
 /** A `describe` whose tests run against the broker that the global set-up started or was given. Under CI=true a missing one fails. */
 export function describeKafka(name: string, body: (kafka: TestKafka) => void): void {
-  const brokers = process.env['VALENCE_TEST_KAFKA'];
+  const brokers = variable('VALENCE_TEST_KAFKA');
   const missing =
-    process.env['VALENCE_TEST_KAFKA_MISSING'] ?? 'no broker was started for this project';
+    variable('VALENCE_TEST_KAFKA_MISSING') ?? 'no broker was started for this project';
   describeWith(name, brokers === undefined ? missing : undefined, () => {
     body({ brokers: brokers?.split(',') ?? [] });
   });
@@ -17,7 +18,7 @@ export function describeKafka(name: string, body: (kafka: TestKafka) => void): v
 
 /** A `describe` whose tests start brokers of their own, to kill, freeze or secure them. As {@link describeKafka}. */
 export function describeLocalKafka(name: string, body: () => void): void {
-  describeWith(name, process.env['VALENCE_TEST_KAFKA_LOCAL_MISSING'], body);
+  describeWith(name, variable('VALENCE_TEST_KAFKA_LOCAL_MISSING'), body);
 }
 
 function describeWith(name: string, lacking: string | undefined, body: () => void): void {

@@ -1,6 +1,7 @@
 /** A broker in a container, started through testcontainers, with the engine asked directly for what those have no call for. */
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
+import { variable } from '../environment.ts';
 import type { BrokerNode } from './broker.ts';
 import { freePorts } from './jvm.ts';
 
@@ -10,7 +11,7 @@ const START_LIMIT_MS = 120_000;
 /** Where the engine listens: DOCKER_HOST, or the usual socket. */
 function engine():
   { readonly socketPath: string } | { readonly host: string; readonly port: number } | undefined {
-  const host = process.env['DOCKER_HOST'] ?? 'unix:///var/run/docker.sock';
+  const host = variable('DOCKER_HOST') ?? 'unix:///var/run/docker.sock';
   if (host.startsWith('unix://')) {
     const socketPath = host.slice('unix://'.length);
     return existsSync(socketPath) ? { socketPath } : undefined;

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { variable } from '../environment.ts';
 
 const run = promisify(execFile);
 const OLDEST_JAVA = 17;
@@ -13,7 +14,7 @@ const FETCH_LIMIT_MS = 300_000;
 export async function findJava(): Promise<
   { readonly path: string } | { readonly missing: string }
 > {
-  const home = process.env['JAVA_HOME'];
+  const home = variable('JAVA_HOME');
   const candidates = [...(home === undefined ? [] : [join(home, 'bin', 'java')]), 'java'];
   let missing = `Java ${OLDEST_JAVA} or newer`;
   for (const path of candidates) {
@@ -33,12 +34,12 @@ export async function findJava(): Promise<
 export async function findJars(
   version: string,
 ): Promise<{ readonly path: string } | { readonly missing: string }> {
-  const given = process.env['VALENCE_KAFKA_LIB'];
+  const given = variable('VALENCE_KAFKA_LIB');
   if (given !== undefined) {
     const path = [given, join(given, version)].find((folder) => holdsKafka(folder, version));
     if (path !== undefined) return { path };
   }
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'valence-kafka');
+  const cache = join(variable('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'valence-kafka');
   const path = join(cache, version);
   if (holdsKafka(path, version)) return { path };
   try {

@@ -11,7 +11,8 @@ export default async function setUpKafka() {
   const { startKafka, whyNoLocalKafka } = await tsImport('./broker.ts', import.meta.url);
   const noLocal = await whyNoLocalKafka();
   if (noLocal !== undefined) env.VALENCE_TEST_KAFKA_LOCAL_MISSING = noLocal;
-  if (env.VALENCE_TEST_KAFKA !== undefined) return;
+  // Empty counts as not set.
+  if (env.VALENCE_TEST_KAFKA) return;
   const started = await startKafka();
   if ('missing' in started) {
     env.VALENCE_TEST_KAFKA_MISSING = started.missing;

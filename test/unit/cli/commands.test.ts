@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLog } from '../../../src/open-log.ts';
+import type { Surroundings } from '../../../src/cli/surroundings.ts';
+import { runCommand } from '../../support/command-line.ts';
 import { Cli } from './cli-run.ts';
 
 let cli: Cli;
@@ -136,20 +139,118 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
-  test('start of a file that is not there, or without its columns, leaves no log behind', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
-    const [none, wrong] = [join(folder, 'none.csv'), join(folder, 'wrong.csv')];
-    await writeFile(wrong, 'id,review\n1,good\n');
-    for (const [file, said] of [
-      [none, 'does not exist'],
-      [wrong, "has no column 'text'; it has: id, review"],
-    ] as const) {
-      const argv = ['start', '--once', '--data', file, '--log', `sqlite:${join(folder, 'x.db')}`];
-      const { code, stderr } = await cli.run(argv, { openLog });
-      expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
-    }
-    expect(await readdir(folder)).toEqual(['wrong.csv']);
+  test.each([
+    'model show',
+    'model top',
+    'model explain good',
+    'model hash',
+    'model export -',
+    'model compare',
+    'model promote cnb',
+    'model rebuild',
+    'tail source --until-end',
+    'monitor --once',
+    'replay --model gtnb',
+    'verify',
+    'dlq list',
+    'label a positive',
+  ])('%s says that an empty file is no log, and leaves it as it is', async (line) => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-empty-'));
+    await writeFile(join(folder, 'x.db'), '');
+    const log = `sqlite:${join(folder, 'x.db')}`;
+    const { code, stderr } = await cli.run([...line.split(' '), '--log', log], { openLog });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`NOT_FOUND: no log at ${log}: the file is empty; expected one that`),
+    ]);
+    expect(await readdir(folder)).toEqual(['x.db']);
+    expect(await readFile(join(folder, 'x.db'), 'utf8')).toBe('');
     await rm(folder, { recursive: true });
+  });
+
+  test('topics and doctor say that an empty file is no log, and leave it; publish makes a log of it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-empty-'));
+    await writeFile(join(folder, 'x.db'), '');
+    const log = `sqlite:${join(folder, 'x.db')}`;
+    const run = (line: string, stdin = '') =>
+      cli.run([...line.split(' '), '--log', log], { openLog, stdin });
+    const [checked, described] = [await run('topics check'), await run('topics describe')];
+    expect([checked.code, checked.stderr]).toEqual([1, expect.stringContaining('is empty')]);
+    expect([described.code, described.stderr]).toEqual([0, expect.stringContaining('is empty')]);
+    const { values } = await run('doctor');
+    expect(values).toContainEqual({
+      check: 'log',
+      state: 'warning',
+      finding: `${log} is an empty file and no log yet`,
+      fix: expect.stringContaining('makes one of it'),
+    });
+    expect(await readdir(folder)).toEqual(['x.db']);
+    expect(await readFile(join(folder, 'x.db'), 'utf8')).toBe('');
+    expect((await run('publish -', ndjson(REVIEWS))).values).toMatchObject([{ acked: 4 }]);
+    expect((await run('topics check')).code).toBe(0);
+    await rm(folder, { recursive: true });
+  });
+
+  test.each(['start --once', 'publish'])(
+    '%s of a file that is not there, cannot be told by its name or lacks its columns leaves no log behind',
+    async (line) => {
+      const folder = await mkdtemp(join(tmpdir(), 'valence-typo-'));
+      await writeFile(join(folder, 'wrong.csv'), 'id,review\n1,good\n');
+      await writeFile(join(folder, 'what.xyz'), 'good\n');
+      for (const [file, said] of [
+        ['none.csv', 'does not exist'],
+        ['.', 'is a folder'],
+        ['what.xyz', 'cannot tell the format'],
+        ['wrong.csv', "has no column 'text'; it has: id, review"],
+      ] as const) {
+        const log = `sqlite:${join(folder, 'x.db')}`;
+        const argv = [...line.split(' '), '--data', join(folder, file), '--log', log];
+        const { code, stderr } = await cli.run(argv, { openLog });
+        expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+      }
+      expect((await readdir(folder)).toSorted()).toEqual(['what.xyz', 'wrong.csv']);
+      await rm(folder, { recursive: true });
+    },
+  );
+
+  test('publish of a named pipe takes nothing out of it before the log is there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'valence-pipe-'));
+    const pipe = join(folder, 'rows.ndjson');
+    execFileSync('mkfifo', [pipe]);
+    const [{ values }] = await Promise.all([
+      cli.run(['publish', pipe]),
+      writeFile(pipe, ndjson(REVIEWS)),
+    ]);
+    expect(values).toMatchObject([{ rows: REVIEWS.length, acked: REVIEWS.length }]);
+    await rm(folder, { recursive: true });
+  });
+
+  test('start does not take the log of the reviews away from under another start', async () => {
+    let living = 1;
+    const asked: string[] = [];
+    const inUse: Surroundings['openLog'] = (url, options) => {
+      asked.push(`${url} ${options?.existing === true ? 'looked at' : 'opened'}`);
+      const members = () => Promise.resolve(living--);
+      return Promise.resolve(Object.assign(cli.open(), options?.existing === true && { members }));
+    };
+    // VALENCE_LOG is what the tests give: nobody gave a log here.
+    const run = () =>
+      runCommand(['start', '--once', '--json'], { openLog: inUse, environment: {} });
+    const { code, values } = await run();
+    expect([code, values.at(-1)]).toMatchObject([0, { type: 'report', scored: 750 }]);
+    expect(asked.slice(0, 2)).toEqual([
+      'sqlite:.valence/demo.db looked at',
+      'sqlite:.valence/demo.db opened',
+    ]);
+    living = 1000;
+    const refused = await run();
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        "--log: another 'valence start' is at work on sqlite:.valence/demo.db; end it",
+      ),
+    ]);
+    expect(asked.at(-1)).toBe('sqlite:.valence/demo.db looked at');
   });
 
   test('start says why nothing was scored, and where the answers are', async () => {
@@ -174,6 +275,28 @@ describe('misuse', () => {
     expect(stderr).toContain(
       'nothing was scored: 2 rows refused, and no other. Why: valence dlq list',
     );
+  });
+
+  test('files of models that cannot be read or written are told of with the reason and the fix', async () => {
+    await taught();
+    const folder = await mkdtemp(join(tmpdir(), 'valence-files-'));
+    const file = join(folder, 'model.json');
+    await writeFile(file, 'text,label\n');
+    for (const [argv, code, said] of [
+      [
+        ['import', file],
+        1,
+        `SNAPSHOT_CORRUPT: FILE '${file}': The snapshot is no JSON. Give a file`,
+      ],
+      [['import', join(folder, 'x')], 2, `NOT_FOUND: '${join(folder, 'x')}' does not exist; check`],
+      [['import', folder], 2, 'is a folder; name a file'],
+      [['export', folder], 2, `FILE '${folder}': it is a folder; name a file in it`],
+      [['export', join(folder, 'no', 'x')], 2, 'its folder does not exist; make the folder first'],
+    ] as const) {
+      const result = await cli.run(['model', ...argv]);
+      expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(said)]);
+    }
+    await rm(folder, { recursive: true });
   });
 
   test('import of a file that is not there leaves no log behind', async () => {
@@ -370,6 +493,34 @@ describe('label', () => {
       'withdrawn',
       'duplicate',
     ]);
+  });
+
+  test('says to people where the outcome shows, and that a label whose text has not come waits', async () => {
+    await taught();
+    const { stdout, stderr } = await cli.run(['label', "no one's", 'positive'], { isTTY: true });
+    expect(stdout).toBe("Label positive given to no one's at sentiment.source/0/4\n");
+    expect(stderr).toContain("'waiting' there: no text with that id yet, the label waits for one");
+    const line = /(?<line>tail results .*?) --until-end --log memory:;/.exec(stderr)?.groups?.[
+      'line'
+    ];
+    expect(line).toBe(`tail results --type outcome --where "id=no one's"`);
+    await cli.run(['subscribe', '--until-end']);
+    const asked = ['tail', 'results', '--type', 'outcome', '--where', "id=no one's", '--until-end'];
+    expect((await cli.run(asked)).values).toMatchObject([{ value: { status: 'waiting' } }]);
+    const many = { stdin: 'x,positive\n', isTTY: true };
+    expect((await cli.run(['label', '-'], many)).stderr).toContain('--type outcome --until-end');
+    expect((await cli.run(['label', 'x', 'positive'])).stderr).toBe('');
+  });
+
+  test.each([
+    ['', 'positive'],
+    ['x'.repeat(257), 'positive'],
+    ['a', ''],
+  ])('says what it expected of ID and LABEL, %#', async (id, label) => {
+    await cli.run(['topics', 'create']);
+    const { code, stderr } = await cli.run(['label', id, label]);
+    const said = 'ID: expected 1 to 256 characters, LABEL: 1 to 64; correct the one that is empty';
+    expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
   });
 
   test('takes weights along: from the flag, and from a line that has its own', async () => {
@@ -725,9 +876,12 @@ describe('config', () => {
 
 test('doctor says that a log is not there yet, and what makes it', async () => {
   const log = join(tmpdir(), 'valence-nowhere', 'log.db');
-  const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`]);
+  const { code, values } = await cli.run(['doctor', '--log', `sqlite:${log}`], { openLog });
   expect(code).toBe(0);
-  expect(values.find(({ check }) => check === 'log')).toMatchObject({ state: 'warning' });
+  expect(values.find(({ check }) => check === 'log')).toMatchObject({
+    state: 'warning',
+    finding: `sqlite:${log} does not exist yet`,
+  });
 });
 
 test('doctor tells of topics, lag and a clock that is behind', async () => {

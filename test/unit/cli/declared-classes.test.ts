@@ -80,6 +80,18 @@ describe('on an embedded log with three classes', () => {
     const given = await run(['verify', '--labels', 'negative,positive']);
     expect([given.code, given.stderr]).toEqual([1, expect.stringContaining('labels, window')]);
   });
+
+  test('an exported model takes them along, so that an imported one answers as before', async () => {
+    const file = join(folder, 'model.json');
+    const explain = (...more: string[]) => run(['model', 'explain', TEXTS[0]!.text, ...more]);
+    expect((await run(['model', 'export', file])).code).toBe(0);
+    expect((await run(['model', 'import', file, '--pipeline', 'second'])).code).toBe(0);
+    const second = await explain('--pipeline', 'second');
+    expect(second).toMatchObject({ code: 0, stderr: '', values: (await explain()).values });
+    const others = ['--labels', 'negative,positive'];
+    await run(['model', 'import', file, '--pipeline', 'third', ...others]);
+    expect((await explain('--pipeline', 'third')).values).not.toEqual(second.values);
+  });
 });
 
 describe('where the log tells the classes', () => {
@@ -116,6 +128,15 @@ describe('where the log tells the classes', () => {
       told: THREE.split(','),
       msg: expect.stringContaining('--labels'),
     });
+  });
+
+  test('verify follows a change of them, and takes given ones throughout', async () => {
+    const cli = new Cli();
+    await teach((argv, stdin = '') => cli.run(argv, { stdin }));
+    await cli.run(['publish', '-'], { stdin: ndjson(TEXTS) });
+    await cli.run(['subscribe', '--until-end', ...KIND]);
+    expect(await cli.run(['verify'])).toMatchObject({ code: 0, values: [{ deltas: 2 }] });
+    expect((await cli.run(['verify', ...LABELS])).code).toBe(1);
   });
 
   test('more of them than the default bound need no --max-classes', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { cut, fit, oneLine, palette, table, widthOf } from '../../../src/cli/display.ts';
+import { Output, type Sink } from '../../../src/cli/surroundings.ts';
 
 describe('widthOf', () => {
   test.each([
@@ -69,4 +70,22 @@ test('a table lines its columns up and cuts the last one to the width', () => {
 test('without colour nothing is styled', () => {
   expect(palette(false).red('x')).toBe('x');
   expect(palette(true).red('x')).toBe('\u001b[31mx\u001b[39m');
+});
+
+test('a status line is cut to the terminal, so that the next one can take its place', () => {
+  const written: string[] = [];
+  const sink = (isTTY: boolean): Sink => ({
+    write: (text) => written.push(text) > 0,
+    once: () => undefined,
+    isTTY,
+    columns: 20,
+  });
+  const out = (isTTY: boolean) =>
+    new Output({ stdout: sink(false), stderr: sink(isTTY), environment: {} }, false);
+  out(true).status('12,400 rows · 48 % · 24,800/s · 3 dead letters');
+  out(true).status('9 rows');
+  out(true).status('');
+  out(false).status('9 rows');
+  const clear = '\r\u001b[K';
+  expect(written).toEqual([`${clear}12,400 rows · 48 %…`, `${clear}9 rows`, clear]);
 });

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { lineChart, reliabilityDiagram, shortCount } from '../../../src/cli/evaluation-charts.ts';
-import { refusal } from '../../../src/cli/evaluation-file.ts';
+import { writeRefusal } from '../../../src/cli/file-refusal.ts';
 import { markup, shownName } from '../../../src/cli/evaluation-markup.ts';
 import { Cli } from './cli-run.ts';
 import { anyCharacter } from '../../support/character.ts';
@@ -221,7 +221,11 @@ describe('--report', () => {
     ['EROFS', 'that file system is read-only'],
     ['EIO', 'it cannot be written (EIO); name another one'],
   ])('%s of the system names the fix', (code, fix) => {
-    const error = refusal('r.html', Object.assign(new Error('of the system'), { code }));
+    const error = writeRefusal(
+      '--report',
+      'r.html',
+      Object.assign(new Error('of the system'), { code }),
+    );
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(fix) });
     expect(error.message).toContain("--report 'r.html': ");
   });

@@ -46,6 +46,20 @@ describe('columns', () => {
     });
   });
 
+  test.each([
+    ['csv', 'id;text;label\n1;a, b;0\n', 'semicolons: save the file again with commas.'],
+    ['csv', 'id\ttext\tlabel\n1\ta\t0\n', 'tabs: call the file .tsv, or add --format tsv'],
+    ['tsv', 'id,text,label\n1,a,0\n', 'commas: call the file .csv, or add --format csv'],
+  ] as const)(
+    'a %s of other columns is told what sets them apart, %#',
+    async (format, text, fix) => {
+      await expect(rowsOf(text, { format })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(`The columns stand apart by ${fix}`),
+      });
+    },
+  );
+
   test('a CSV without a header fails the same way', async () => {
     await expect(rowsOf('good food,1\nbad,0\n', { format: 'csv' })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',

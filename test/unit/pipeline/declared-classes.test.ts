@@ -2,20 +2,34 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import { MemoryStore } from '../../../src/adapters/memory/store.ts';
-import { learnedClasses } from '../../../src/pipeline/classes.ts';
+import { decodeSnapshot, encodeSnapshot } from '../../../src/core/models/snapshot.ts';
+import { ClassRules, learnedClasses } from '../../../src/pipeline/classes.ts';
 import {
   deltaRecord,
   newestDeclared,
   toldClasses,
 } from '../../../src/pipeline/declared-classes.ts';
+import { FOLD_DEFAULTS, type FoldOptions } from '../../../src/pipeline/fold.ts';
 import { importModel } from '../../../src/pipeline/import-model.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
 import { SnapshotTopic } from '../../../src/pipeline/snapshot-topic.ts';
 import { runSubscriber, type SubscriberEvent } from '../../../src/pipeline/subscriber.ts';
+import { verify } from '../../../src/pipeline/verify.ts';
 import type { Headers } from '../../../src/ports/event-log.ts';
 import { topicSpecs } from '../../../src/ports/topic-specs.ts';
 import { SumsHeader } from '../../../topics/index.ts';
-import { OFTEN, PIPELINE, publish, someInputs, TOPICS } from '../../support/snapshot-runs.ts';
+import {
+  CHALLENGER,
+  CHAMPION,
+  inputs,
+  OFTEN,
+  PIPELINE,
+  publish,
+  someInputs,
+  subscribe,
+  TOPICS,
+  type SourceInput,
+} from '../../support/snapshot-runs.ts';
 
 const THREE = ['negative', 'neutral', 'positive'];
 const MODELS = [{ name: 'champion', kind: 'gtnb:bits=10', role: 'champion' as const }];
@@ -182,17 +196,25 @@ describe('declared classes beside a delta', () => {
     expect((await loadModel(options)).state.declared).toEqual(THREE);
   });
 
-  test('of an imported model are those that were given, or none', async () => {
+  test('of an imported model are those that were given, else those of its file, or none', async () => {
     const { log } = await newLog();
     await learn(log, THREE);
     const from = { log, pipeline: PIPELINE, topics: TOPICS };
     const { state } = await loadModel(from);
-    const snapshot = state.exported(state.models[0]!);
-    for (const declared of [undefined, THREE]) {
+    const [running] = state.models;
+    const bare = decodeSnapshot(encodeSnapshot(state.exported(running!)));
+    const telling = decodeSnapshot(encodeSnapshot(state.exported(running!, state.declared)));
+    const others = ['positive', 'negative'];
+    for (const [snapshot, given, expected] of [
+      [bare, undefined, undefined],
+      [bare, THREE, THREE],
+      [telling, undefined, THREE],
+      [telling, others, others],
+    ] as const) {
       const { log: other } = await newLog();
       const to = { log: other, pipeline: PIPELINE, topics: TOPICS };
-      await importModel({ ...to, name: 'champion', snapshot, declared });
-      expect(await newestDeclared(other, TOPICS)).toEqual(declared);
+      await importModel({ ...to, name: 'champion', snapshot, declared: given });
+      expect(await newestDeclared(other, TOPICS)).toEqual(expected);
     }
   });
 });
@@ -221,4 +243,81 @@ test('told classes have room, however many; given ones have the bound that was g
     maxClasses: 3,
   });
   expect(learnedClasses({}, undefined).declared).toEqual(['negative', 'positive']);
+});
+
+describe('verify of a log whose subscribers declared other classes midway', () => {
+  const ORDERS = [
+    THREE,
+    ['negative', 'positive'],
+    ['positive', 'mixed', 'negative'],
+    THREE,
+    ['mixed', 'negative'],
+  ];
+  const models = [
+    { ...CHAMPION, kind: 'gtnb:dfe=on,lexicon=on,starter=words,bits=10' },
+    CHALLENGER,
+  ];
+  const rulesFor = (declared: readonly string[]) => new ClassRules(learnedClasses({}, declared));
+
+  /** Subscribers one after the other, each with other classes, some on texts that bring no label. */
+  async function wander(
+    log: MemoryEventLog,
+    parts: readonly (readonly SourceInput[])[],
+  ): Promise<FoldOptions> {
+    const settings = { ...FOLD_DEFAULTS, window: 20, metricsEvery: 7, pendingMax: 12, explain: 2 };
+    for (const [run, part] of parts.entries()) {
+      await publish(log, part, run * 1000);
+      const classes = { declared: ORDERS[run % ORDERS.length]! };
+      await subscribe(log, { models, fold: settings, classes });
+    }
+    const declared = (await newestDeclared(log, TOPICS)) ?? [];
+    return { ...settings, topics: TOPICS, classes: rulesFor(declared) };
+  }
+
+  test.each([1, 3])(
+    'makes the run again with those that each delta tells, %i partitions',
+    async (partitions) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(inputs(20), { minLength: 3, maxLength: 3 }), async (parts) => {
+          const { log } = await newLog(partitions);
+          const fold = await wander(log, parts);
+          const outcome = await verify({ log, pipeline: PIPELINE, fold, rulesFor });
+          expect(outcome).toMatchObject({
+            verified: true,
+            unverified: { deltas: 0, results: 0 },
+          });
+        }),
+        { numRuns: 2 },
+      );
+    },
+  );
+
+  test('finds differences with those of the newest alone, and with a delta that tells others', async () => {
+    const { store, log } = await newLog();
+    const parts = [someInputs(30), someInputs(30, 30)];
+    const fold = await wander(log, parts);
+    const subject = { log, pipeline: PIPELINE, fold };
+    expect(await verify(subject)).toMatchObject({ verified: false });
+    expect(await verify({ ...subject, rulesFor })).toMatchObject({ verified: true });
+    const [partition] = store.topic(TOPICS.model).partitions;
+    const at = partition!.records.findIndex(({ headers }) => headers.length > 0);
+    const lie: Headers = [['labels', new TextEncoder().encode('["positive","negative"]')]];
+    partition!.records[at] = { ...partition!.records[at]!, headers: lie };
+    expect(await verify({ ...subject, rulesFor })).toMatchObject({ verified: false });
+  });
+
+  test('goes on with the classes before where a delta tells none', async () => {
+    const { store, log } = await newLog();
+    await wander(log, [someInputs(30)]);
+    const [partition] = store.topic(TOPICS.model).partitions;
+    const told = partition!.records.length;
+    const fold = await wander(log, [someInputs(10, 50)]);
+    partition!.records = partition!.records.map((record, at) =>
+      at < told ? record : { ...record, headers: [] },
+    );
+    const other = { ...fold, classes: rulesFor(['negative', 'positive']) };
+    expect(await verify({ log, pipeline: PIPELINE, fold: other, rulesFor })).toMatchObject({
+      verified: true,
+    });
+  });
 });

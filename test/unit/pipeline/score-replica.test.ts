@@ -199,6 +199,56 @@ describe('a replica that only scores', () => {
     expect(learned()[0]).toBeLessThan(learned()[2] ?? 0);
   });
 
+  test.each([
+    ['follows a change of the declared classes', undefined],
+    ['stays with the classes that it was given', DECLARED],
+  ])('%s', async (_, declared) => {
+    const { store, log } = await newPipeline(2);
+    const models = [{ name: 'champion', kind: 'gtnb:bits=10', role: 'champion' as const }];
+    const learn = async (labels: readonly string[], from: number): Promise<void> => {
+      await log.append(TOPICS.source, anyValues(diceOf(from + 1), 60, from));
+      const classes = { declared: labels };
+      await runSubscriber({ log, pipeline: PIPELINE, models, classes, untilEnd: true });
+    };
+    const given = declared === undefined ? {} : { classes: { declared } };
+    await learn(DECLARED, 0);
+    const stop = new AbortController();
+    const changes: unknown[] = [];
+    let chunk: (() => void) | undefined;
+    const running = score(log, {
+      ...given,
+      untilEnd: false,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'labels_changed') changes.push(event.declared);
+        if (event.type === 'chunk') chunk?.();
+      },
+    });
+    const asked = async (values: readonly unknown[]): Promise<void> => {
+      const answered = new Promise<void>((resolve) => (chunk = resolve));
+      await ask(log, values);
+      await answered;
+    };
+    await asked(TEXTS.slice(0, 1));
+    const three = ['positive', 'neutral', 'negative'];
+    await learn(three, 60);
+    await asked(TEXTS.slice(1, 2));
+    stop.abort();
+    await running;
+    expect(changes).toEqual(declared === undefined ? [three] : []);
+    // One that starts now answers the same.
+    const again = { ...given, source: 'again', results: 'again.results' };
+    await log.ensureTopics([
+      { name: 'again', partitions: 1, cleanup: 'delete', retentionMs: undefined },
+    ]);
+    await log.append('again', [{ key: 'q-1', value: JSON.stringify(TEXTS[1]) }]);
+    await score(log, again);
+    const [fresh] = recordsOf(store, 'again.results').map((record) => jsonOf(record));
+    expect(answersOf(store)[1]).toEqual({ ...fresh, source: expect.anything() });
+    const order = declared ?? three;
+    expect(Object.keys(fresh?.['probabilities'] ?? {}).slice(0, order.length)).toEqual(order);
+  });
+
   test('two of them share the partitions, and a restart neither loses nor doubles', async () => {
     const { store, log } = await newPipeline(3);
     await teach(log, 90);

@@ -6,6 +6,7 @@ import { CountMatrix } from '../../../../src/core/metrics/count-matrix.ts';
 import { kappaM, kappaT } from '../../../../src/core/metrics/label-metrics.ts';
 import { Scorer } from '../../../../src/core/metrics/scorer.ts';
 import { emptySums, metricValues } from '../../../../src/core/metrics/values.ts';
+import { variable } from '../../../support/environment.ts';
 
 interface Golden {
   readonly model: string;
@@ -26,7 +27,7 @@ const goldens = JSON.parse(readFileSync('test/data/goldens.json', 'utf8')) as {
     { file: string; rows: number; classes: string[]; noChange: number; results: Golden[] }
   >;
 };
-const folder = process.env['VALENCE_DATA'] ?? join('..', 'shared', 'data');
+const folder = variable('VALENCE_DATA') ?? join('..', 'shared', 'data');
 
 const round = (value: number): number => Math.round(value * 1e6) / 1e6;
 

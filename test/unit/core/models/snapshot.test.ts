@@ -127,8 +127,11 @@ describe('the text of a snapshot', () => {
     });
   });
 
-  test('is read back whatever its white space', () => {
+  test('is read back whatever its white space, with declared classes or without', () => {
     expect(decodeSnapshot(JSON.stringify(JSON.parse(written), null, 2))).toEqual(snapshot);
+    const declared = ['negative', 'neutral', 'positive'];
+    const exported = { ...snapshot, declared };
+    expect(decodeSnapshot(encodeSnapshot(exported))).toEqual(exported);
   });
 
   test.each([
@@ -178,6 +181,10 @@ describe('the text of a snapshot', () => {
     ],
     ['no sight', { classes: [{ ...snapshot.classes[0], firstSight: null }, snapshot.classes[1]] }],
     ['a kind that is no string', { kind: 7 }],
+    ['declared classes that are no list', { declared: 'negative,positive' }],
+    ['one declared class', { declared: ['positive'] }],
+    ['a declared class twice', { declared: ['negative', 'positive', 'negative'] }],
+    ['a declared class that is no string', { declared: ['negative', 1] }],
   ])('is refused with %s even under a right checksum', (_, change) => {
     const forged = encodeSnapshot({ ...snapshot, ...change } as unknown as typeof snapshot);
     expect(() => decodeSnapshot(forged)).toThrow(refusal);

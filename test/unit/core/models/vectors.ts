@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
+import { variable } from '../../../support/environment.ts';
 
 /** Reads what the tests of the models compare with: vectors of River 0.26.1, the example file and the large data sets. */
 
@@ -28,7 +29,7 @@ export function readYelp(): readonly Row[] {
   return rows.map(({ text, sentiment }) => ({ text, label: sentiment }));
 }
 
-const dataFolder = process.env['VALENCE_DATA'] ?? fileURLToPath(new URL('../shared/data', root));
+const dataFolder = variable('VALENCE_DATA') ?? fileURLToPath(new URL('../shared/data', root));
 
 /** Large data sets that were read. */
 const loaded = new Map<string, readonly Row[]>();
