@@ -13,6 +13,7 @@ import type { CalibratorState } from '../core/models/calibrator.ts';
 import type { CountUnit } from '../core/models/gtnb-delta.ts';
 import type { FirstSight, ModelDelta, ModelSums } from '../core/models/model.ts';
 import type { Extractor } from '../core/text/features.ts';
+import { lengthened } from '../core/typed-arrays.ts';
 
 /** Calibrators of a model by partition. */
 export type Calibrators = readonly (readonly [partition: number, state: CalibratorState])[];
@@ -259,18 +260,10 @@ class Rows {
   }
 
   #grow(): void {
-    const ids = new Int32Array(this.ids.length * 2);
-    ids.set(this.ids);
-    this.ids = ids;
-    this.counts = longer(this.counts);
-    this.frequencies = longer(this.frequencies);
+    this.ids = lengthened(this.ids, this.ids.length * 2);
+    this.counts = lengthened(this.counts, this.counts.length * 2);
+    this.frequencies = lengthened(this.frequencies, this.frequencies.length * 2);
   }
-}
-
-function longer(cells: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const copy = new Float64Array(cells.length * 2);
-  copy.set(cells);
-  return copy;
 }
 
 function decodeSight(reader: ByteReader): FirstSight | undefined {

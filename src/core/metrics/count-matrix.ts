@@ -2,6 +2,7 @@
  * Confusion counts by class index: cell (t, p) holds the records of true class t that were answered p. Row sums are the support
  * of a class, column sums its answers. Counts of integers are exact and add up, so matrices of partitions merge.
  */
+import { lengthened } from '../typed-arrays.ts';
 
 /** What every label metric is computed from. */
 export interface Counts {
@@ -101,10 +102,4 @@ export class CountMatrix implements Counts {
         matrix.add(truth, prediction, cells[truth * size + prediction] ?? 0);
     return matrix;
   }
-}
-
-function lengthened(sums: Float64Array, size: number): Float64Array<ArrayBuffer> {
-  const longer = new Float64Array(size);
-  longer.set(sums);
-  return longer;
 }

@@ -8,6 +8,7 @@
  * exact up to 2^53, and nothing wraps or is cut. A cell is 0 only if its count is. No count of a pipeline falls below 0; where sums are
  * added in another order one may on the way, and it stands among the large ones meanwhile.
  */
+import { lengthened } from '../typed-arrays.ts';
 
 /** Bit of a cell of two bytes whose count is a large one. */
 export const LARGE = 0x8000;
@@ -160,16 +161,10 @@ function heldRows(units: Int32Array | Uint16Array | Uint32Array, width: number):
     let bits = units[at] ?? 0;
     for (let more = at + 1; more < at + width; more++) bits |= units[more] ?? 0;
     if (bits === 0) continue;
-    if (length === rows.length) rows = longer(rows);
+    if (length === rows.length) rows = lengthened(rows, 2 * rows.length);
     rows[length++] = at / width;
   }
   return rows.slice(0, length);
-}
-
-function longer(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(2 * numbers.length);
-  copy.set(numbers);
-  return copy;
 }
 
 function wordsOf(cells: Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>) {

@@ -1,4 +1,5 @@
 import type { Features } from '../text/features.ts';
+import { lengthened } from '../typed-arrays.ts';
 import type { ClassColumns } from './calibrator.ts';
 import { ClassCounts } from './class-counts.ts';
 import { CountCells, laneOf, LARGE, LARGE_COUNTS } from './count-cells.ts';
@@ -485,8 +486,8 @@ export class GtnbCounts implements ClassColumns {
 
   #widen(): void {
     this.table.widen();
-    this.totals = longer(this.totals, this.table.stride);
-    this.masses = longer(this.masses, this.table.stride);
+    this.totals = lengthened(this.totals, this.table.stride);
+    this.masses = lengthened(this.masses, this.table.stride);
   }
 
   #sortClasses(): void {
@@ -528,10 +529,4 @@ function writeSteps(
 /** 1 if a bit is set, else 0. */
 function isAny(bits: number): number {
   return (bits | -bits) >>> 31;
-}
-
-function longer(cells: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const copy = new Float64Array(Math.max(length, cells.length));
-  copy.set(cells);
-  return copy;
 }
