@@ -20,9 +20,9 @@ export interface DeltaPlace {
 
 /** A delta as a record of the model topic. The only writer of the header. */
 export function deltaRecord({ topic, partition, declared }: DeltaPlace, value: Uint8Array): Output {
-  const record = { topic, partition, key: null, value };
-  if (declared === undefined) return record;
-  return { ...record, headers: [[LABELS_HEADER, JSON.stringify(declared)]] };
+  const headers: Output['headers'] =
+    declared === undefined ? [] : [[LABELS_HEADER, JSON.stringify(declared)]];
+  return { topic, partition, key: null, value, headers };
 }
 
 /** Classes that stand beside a delta, worst to best; undefined: none, or none that can be read. */

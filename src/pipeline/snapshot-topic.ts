@@ -225,7 +225,7 @@ export function headerRecords(
 }
 
 function recordOf(topic: string, key: string, value: Uint8Array | string | null): SnapshotRecord {
-  return { topic, partition: 0, key, value };
+  return { topic, partition: 0, key, value, headers: [] };
 }
 
 function prefixOf(subject: Subject, slot: Slot): string {
