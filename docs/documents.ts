@@ -46,6 +46,7 @@ function nowhere(): Surroundings {
   const sink: Sink = { write: () => true, once: () => undefined };
   return {
     openLog: () => Promise.reject(new Error('documents open no log')),
+    removeLog: () => Promise.reject(new Error('documents remove no log')),
     environment: {},
     stdin: Readable.from([]),
     stdout: sink,

@@ -43,6 +43,20 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
   throw invalid(`expected ${FORMS}.`);
 }
 
+/**
+ * Takes away the file of a `sqlite:` URL and those beside it, unless somebody has them open.
+ *
+ * @returns false: somebody has
+ * @throws CONFIG_INVALID no URL of an embedded log
+ * @throws LOG_READ_ONLY the files cannot be removed
+ */
+export async function removeLog(url: string): Promise<boolean> {
+  const [scheme, rest] = splitOnce(url, ':');
+  if (scheme !== 'sqlite') throw invalid('expected sqlite:FILE; only embedded logs are files.');
+  const { removeFile } = await import('./adapters/sqlite/remove.ts');
+  return removeFile(parseSqlite(rest).file);
+}
+
 async function openKafka(url: string, options: KafkaOptions = {}): Promise<EventLog> {
   const { settings, problems } = kafkaSettings(url, options);
   if (settings === undefined) throw invalid(`${problems.join('; ')}.`);

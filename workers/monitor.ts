@@ -1,6 +1,6 @@
 /** Monitor: `valence monitor` by itself, configured from the environment (and flags, if there are any). */
 import { runProcess } from '../src/cli/main.ts';
 import { openHealth } from '../src/open-health.ts';
-import { openLog } from '../src/open-log.ts';
+import { openLog, removeLog } from '../src/open-log.ts';
 
-await runProcess(['monitor', ...process.argv.slice(2)], { openLog, openHealth }, 'monitor');
+await runProcess(['monitor', ...process.argv.slice(2)], { openLog, removeLog, openHealth }, 'monitor');

@@ -167,7 +167,9 @@ export function table(
 /** Needs no quotes in a shell. */
 const SHELL_PLAIN = /^[\w./:@%+=,-]+$/;
 
-/** A word of a command line that is shown, quoted if a shell wants that. */
+/** A word of a command line that is shown, quoted if a shell wants that; a `!` is safe in single quotes only. */
 export function shellWord(word: string): string {
-  return SHELL_PLAIN.test(word) ? word : `"${word.replaceAll(/["$\\`]/g, String.raw`\$&`)}"`;
+  if (SHELL_PLAIN.test(word)) return word;
+  if (word.includes('!')) return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return `"${word.replaceAll(/["$\\`]/g, String.raw`\$&`)}"`;
 }

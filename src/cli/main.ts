@@ -11,6 +11,7 @@ import type { Surroundings } from './surroundings.ts';
 /** What the composition roots know and the command line does not. */
 export interface Adapters {
   readonly openLog: Surroundings['openLog'];
+  readonly removeLog: Surroundings['removeLog'];
   readonly openHealth: (options: HealthOptions, process: ProcessOptions) => Promise<WorkerHealth>;
 }
 
@@ -20,7 +21,7 @@ export interface Adapters {
  */
 export async function runProcess(
   argv: readonly string[],
-  { openLog, openHealth }: Adapters,
+  { openLog, removeLog, openHealth }: Adapters,
   name = 'valence',
 ): Promise<void> {
   const environment = processEnvironment();
@@ -31,6 +32,7 @@ export async function runProcess(
   await runWorker(name, ({ signal, fail }) =>
     runCli(argv, {
       openLog,
+      removeLog,
       openHealth: (options) => openHealth(options, { version: packageVersion(), fail }),
       environment,
       stdin,

@@ -24,6 +24,8 @@ export interface Surroundings {
     url: string,
     options?: { readonly kafka?: KafkaOptions; readonly existing?: boolean },
   ) => Promise<EventLog>;
+  /** Takes the file of an embedded log away; false: somebody has it open. */
+  readonly removeLog: (url: string) => Promise<boolean>;
   /** Opens the health of a worker; undefined: nobody watches and nobody is served. */
   readonly openHealth?: OpenHealth;
   readonly environment: Environment;
@@ -89,7 +91,8 @@ export class Output {
   status(line: string): void {
     if (!this.#narrates) return;
     // A line that wraps cannot be taken away again, and the last column may wrap already.
-    const width = (this.#stderr.columns ?? 80) - 1;
+    // Terminals without a size say 0.
+    const width = (this.#stderr.columns || 80) - 1;
     this.#stderr.write(`\r\u001b[K${cut(line, Math.max(1, width))}`);
   }
 }

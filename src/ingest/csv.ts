@@ -81,11 +81,11 @@ function delimiterHint(names: readonly string[]): string | undefined {
   const [name = ''] = names;
   if (names.length > 1) return undefined;
   if (name.includes('\t'))
-    return 'The columns stand apart by tabs: call the file .tsv, or add --format tsv to publish.';
+    return 'The columns stand apart by tabs: call the file .tsv, or give publish or evaluate --format tsv.';
   if (name.includes(';'))
     return 'The columns stand apart by semicolons: save the file again with commas.';
   if (name.includes(','))
-    return 'The columns stand apart by commas: call the file .csv, or add --format csv to publish.';
+    return 'The columns stand apart by commas: call the file .csv, or give publish or evaluate --format csv.';
   return undefined;
 }
 

@@ -19,6 +19,7 @@ import {
   learnedClasses,
   type ClassOptions,
 } from './classes.ts';
+import { newestDeclared } from './declared-classes.ts';
 import type { ModelFollower } from './follower.ts';
 import { newestLearned } from './inspect.ts';
 import { ownBeside } from './own-beside.ts';
@@ -229,18 +230,21 @@ class ScoreReplica {
     const told = this.#options.classes?.declared === undefined ? follower.declared : undefined;
     if (told === undefined || isSameOrder(told, state.declared)) return;
     if (this.#now() - this.#changedAt < CHANGE_MS) return;
-    this.#changing ??= this.#change(told).finally(() => {
+    this.#changing ??= this.#follow().finally(() => {
       this.#changing = undefined;
     });
     await this.#changing;
   }
 
-  async #change(declared: readonly string[]): Promise<void> {
+  /** What was read last need not be the newest: a snapshot may stand for a newer delta of another partition. */
+  async #follow(): Promise<void> {
+    this.#changedAt = this.#now();
+    const declared = await newestDeclared(this.#log, this.#topics);
+    if (declared === undefined || isSameOrder(declared, this.#model.state.declared)) return;
     const model = await loadedModel(this.#options, this.#topics, declared);
     await model.follower.catchUpOthers(NONE);
     this.#model = model;
     this.#classes = this.#rules();
-    this.#changedAt = this.#now();
     this.#options.onEvent?.({ type: 'labels_changed', declared });
   }
 

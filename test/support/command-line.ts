@@ -38,7 +38,7 @@ export interface CommandResult {
 }
 
 export interface CommandOptions extends Partial<
-  Pick<Surroundings, 'openLog' | 'environment' | 'signal' | 'now'>
+  Pick<Surroundings, 'openLog' | 'removeLog' | 'environment' | 'signal' | 'now'>
 > {
   readonly stdin?: string;
   /** Whether stdout is a terminal, of 100 columns. */
@@ -62,6 +62,7 @@ export async function runCommand(
   });
   const surroundings: Surroundings = {
     openLog,
+    removeLog: () => Promise.resolve(true),
     environment: {},
     signal: new AbortController().signal,
     now: Date.now,

@@ -1,9 +1,56 @@
 import { describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLog } from '../../src/open-log.ts';
+import { openLog, removeLog } from '../../src/open-log.ts';
+
+const OPEN_LOG = new URL('../../src/open-log.ts', import.meta.url).href;
+
+/** A process that has the log open until it is killed. */
+async function holderOf(url: string): Promise<ChildProcess> {
+  const script = `const { openLog } = await import(${JSON.stringify(OPEN_LOG)});
+    const log = await openLog(${JSON.stringify(url)});
+    console.log('open');
+    process.stdin.on('end', () => log.close()).resume();`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+describe('removeLog', () => {
+  test.each([
+    ['ended', (child: ChildProcess) => child.stdin?.end()],
+    ['was killed', (child: ChildProcess) => child.kill('SIGKILL')],
+  ])('takes a log away only when the process that has it open %s', async (_, end) => {
+    const folder = mkdtempSync(join(tmpdir(), 'valence-remove-'));
+    const url = `sqlite:${join(folder, 'log.db')}`;
+    expect(await removeLog(url)).toBe(true);
+    const child = await holderOf(url);
+    const exit = once(child, 'exit');
+    expect(await removeLog(url)).toBe(false);
+    expect(readdirSync(folder)).toContain('log.db');
+    end(child);
+    await exit;
+    expect(await removeLog(url)).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('takes away what is no log too, and nothing that is no file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'valence-remove-'));
+    for (const name of ['log.db', 'log.db-wal'])
+      writeFileSync(join(folder, name), 'neither a log nor its journal');
+    expect(await removeLog(`sqlite:${join(folder, 'log.db')}`)).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+    await expect(removeLog(`sqlite:${folder}`)).rejects.toMatchObject({ code: 'LOG_READ_ONLY' });
+    await expect(removeLog('memory:')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe('openLog', () => {
   test('memory: is a new log each time', async () => {

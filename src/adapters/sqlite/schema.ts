@@ -180,7 +180,8 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function codeOf(error: unknown): string {
+/** Of an error of the system, such as ENOENT; '': it is none. */
+export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error
     ? String(error.code)
     : String(error);

@@ -5,7 +5,7 @@ import { readLabels } from '../../ingest/labels.ts';
 import type { LabelRow } from '../../ingest/row.ts';
 import type { EventLog, NewRecord } from '../../ports/event-log.ts';
 import { command, namesOf, placeFlags, withExistingLog, type CommandContext } from '../command.ts';
-import { shellWord } from '../display.ts';
+import { oneLine, shellWord } from '../display.ts';
 import { noSuchTopic } from '../../ports/follow-topic.ts';
 import { count } from '../numbers.ts';
 
@@ -67,7 +67,7 @@ async function labelOne(
   await out.line(
     `${label === null ? 'Label withdrawn from' : `Label ${label} given to`} ${id} at ${topic}/${partition}/${offset}`,
   );
-  out.note(whatNext(` --where ${shellWord(`id=${id}`)}`, context, log));
+  out.note(whatNext(` --where ${shellWord(`id=${oneLine(id)}`)}`, context, log));
 }
 
 /** Only the fold knows whether there is such a text, and it may be yet to come. */

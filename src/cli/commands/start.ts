@@ -1,11 +1,10 @@
 /** `valence start`: publisher, subscriber and a view of both in one process, on the embedded log. */
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ValenceError } from '../../errors.ts';
 import type { PublishSummary } from '../../ingest/publish.ts';
 import type { SubscriberEvent } from '../../pipeline/subscriber.ts';
 import type { EventLog } from '../../ports/event-log.ts';
-import { pause } from '../../ports/pause.ts';
 import type { WorkerHealth } from '../../worker-health.ts';
 import { command, loggerOf, namesOf, placeFlags, type CommandContext } from '../command.ts';
 import { ensurePipeline, requireMirrors } from '../ensure-topics.ts';
@@ -23,11 +22,7 @@ type Context = CommandContext<'start'>;
 
 /** The log of the built-in reviews: made anew at each start. */
 const DEMO_LOG = 'sqlite:.valence/demo.db';
-const DEMO_FILES = ['', '-wal', '-shm'].map((suffix) => `.valence/demo.db${suffix}`);
 const DEMO = { file: 'examples/yelp.csv', label: 'sentiment', recordsPerSecond: 25 };
-/** Longer than the lease of a process that was killed, and how often it is looked at, ms. */
-const LEASE_MS = 2500;
-const LOOK_MS = 100;
 /** Lines that are held back while the view is shown, the newest. */
 const MOST_HELD = 200;
 /** Results of earlier runs that are shown again. */
@@ -97,10 +92,11 @@ async function inputOf({ config, origins, surroundings }: Context): Promise<Inpu
   const data = await dataOf(config.data, origins.get('data'));
   if (data !== undefined) return { path: data, text, label, rate, log };
   const fresh = origins.get('log') === 'default';
-  if (fresh) {
-    await requireUnused(surroundings, config.pipeline);
-    for (const file of DEMO_FILES) await rm(file, { force: true });
-  }
+  if (fresh && !(await surroundings.removeLog(DEMO_LOG)))
+    throw new ValenceError(
+      'CONFIG_INVALID',
+      `--log: another process, such as 'valence start', has ${DEMO_LOG} open, which is made anew at each start; end it first, or give this one a log of its own with --log sqlite:FILE`,
+    );
   return {
     path: join(packageRoot(), DEMO.file),
     text,
@@ -108,36 +104,6 @@ async function inputOf({ config, origins, surroundings }: Context): Promise<Inpu
     rate: rate ?? (once ? undefined : DEMO.recordsPerSecond),
     log: fresh ? DEMO_LOG : log,
   };
-}
-
-/**
- * The log of the built-in reviews is made anew, which would take it away from under a start that is still running.
- *
- * @throws CONFIG_INVALID
- */
-async function requireUnused(
-  { openLog, signal }: Pick<Surroundings, 'openLog' | 'signal'>,
-  pipeline: string,
-): Promise<void> {
-  // One that is not there, is damaged or of another version is nobody's.
-  const log = await openLog(DEMO_LOG, { existing: true }).catch(() => undefined);
-  if (log === undefined) return;
-  try {
-    const { subscriberGroup } = await import('../../pipeline/subscriber.ts');
-    const group = subscriberGroup(pipeline);
-    // Who was killed is a member until the lease is over.
-    for (let waited = 0; ((await log.members(group)) ?? 0) > 0; waited += LOOK_MS) {
-      if (signal.aborted) return;
-      if (waited >= LEASE_MS)
-        throw new ValenceError(
-          'CONFIG_INVALID',
-          `--log: another 'valence start' is at work on ${DEMO_LOG}; end it first, or give this one a log of its own with --log sqlite:FILE`,
-        );
-      await pause(LOOK_MS, signal);
-    }
-  } finally {
-    await log.close();
-  }
 }
 
 function columnsOf({ config }: Context, { text, label }: Input) {

@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLog } from '../../../src/open-log.ts';
-import type { Surroundings } from '../../../src/cli/surroundings.ts';
 import { runCommand } from '../../support/command-line.ts';
 import { Cli } from './cli-run.ts';
 
@@ -53,6 +52,10 @@ describe('misuse', () => {
     [
       ['start', 'reviews.csv'],
       "start takes no arguments, and got 1 argument more: did you mean 'valence start --data reviews.csv'?",
+    ],
+    [
+      ['start', "it's!.csv"],
+      String.raw`1 argument more: did you mean 'valence start --data 'it'\''s!.csv''?`,
     ],
     [
       ['start', 'my $data.csv', 'b'],
@@ -225,32 +228,35 @@ describe('misuse', () => {
     await rm(folder, { recursive: true });
   });
 
-  test('start does not take the log of the reviews away from under another start', async () => {
-    let living = 1;
+  test('start makes the log of the reviews anew, but takes it away from nobody', async () => {
     const asked: string[] = [];
-    const inUse: Surroundings['openLog'] = (url, options) => {
-      asked.push(`${url} ${options?.existing === true ? 'looked at' : 'opened'}`);
-      const members = () => Promise.resolve(living--);
-      return Promise.resolve(Object.assign(cli.open(), options?.existing === true && { members }));
-    };
-    // VALENCE_LOG is what the tests give: nobody gave a log here.
-    const run = () =>
-      runCommand(['start', '--once', '--json'], { openLog: inUse, environment: {} });
-    const { code, values } = await run();
+    const start = (isRemoved: boolean) =>
+      // VALENCE_LOG is what the tests give: nobody gave a log here.
+      runCommand(['start', '--once', '--json'], {
+        openLog: (url) => {
+          asked.push(`${url} opened`);
+          return Promise.resolve(cli.open());
+        },
+        removeLog: (url) => {
+          asked.push(`${url} removed`);
+          return Promise.resolve(isRemoved);
+        },
+        environment: {},
+      });
+    const { code, values } = await start(true);
     expect([code, values.at(-1)]).toMatchObject([0, { type: 'report', scored: 750 }]);
-    expect(asked.slice(0, 2)).toEqual([
-      'sqlite:.valence/demo.db looked at',
+    expect(asked.splice(0)).toEqual([
+      'sqlite:.valence/demo.db removed',
       'sqlite:.valence/demo.db opened',
     ]);
-    living = 1000;
-    const refused = await run();
+    const refused = await start(false);
     expect([refused.code, refused.stderr]).toEqual([
       2,
       expect.stringContaining(
-        "--log: another 'valence start' is at work on sqlite:.valence/demo.db; end it",
+        "--log: another process, such as 'valence start', has sqlite:.valence/demo.db open",
       ),
     ]);
-    expect(asked.at(-1)).toBe('sqlite:.valence/demo.db looked at');
+    expect(asked).toEqual(['sqlite:.valence/demo.db removed']);
   });
 
   test('start says why nothing was scored, and where the answers are', async () => {

@@ -48,8 +48,16 @@ describe('columns', () => {
 
   test.each([
     ['csv', 'id;text;label\n1;a, b;0\n', 'semicolons: save the file again with commas.'],
-    ['csv', 'id\ttext\tlabel\n1\ta\t0\n', 'tabs: call the file .tsv, or add --format tsv'],
-    ['tsv', 'id,text,label\n1,a,0\n', 'commas: call the file .csv, or add --format csv'],
+    [
+      'csv',
+      'id\ttext\tlabel\n1\ta\t0\n',
+      'tabs: call the file .tsv, or give publish or evaluate --format tsv',
+    ],
+    [
+      'tsv',
+      'id,text,label\n1,a,0\n',
+      'commas: call the file .csv, or give publish or evaluate --format csv',
+    ],
   ] as const)(
     'a %s of other columns is told what sets them apart, %#',
     async (format, text, fix) => {
