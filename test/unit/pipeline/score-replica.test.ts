@@ -3,6 +3,7 @@ import { MemoryEventLog } from '../../../src/adapters/memory/event-log.ts';
 import type { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import { FOLD_DEFAULTS, PartitionFold } from '../../../src/pipeline/fold.ts';
 import { ClassRules } from '../../../src/pipeline/classes.ts';
+import { newestDeclared } from '../../../src/pipeline/declared-classes.ts';
 import { loadModel } from '../../../src/pipeline/inspect.ts';
 import {
   runScoreReplica,
@@ -13,6 +14,7 @@ import { runSubscriber } from '../../../src/pipeline/subscriber.ts';
 import type { LogRecord, NewRecord } from '../../../src/ports/event-log.ts';
 import { topicSpecs } from '../../../src/ports/topic-specs.ts';
 import { PredictionResult } from '../../../topics/index.ts';
+import { OFTEN } from '../../support/snapshot-runs.ts';
 import {
   anyValues,
   DECLARED,
@@ -247,6 +249,30 @@ describe('a replica that only scores', () => {
     expect(answersOf(store)[1]).toEqual({ ...fresh, source: expect.anything() });
     const order = declared ?? three;
     expect(Object.keys(fresh?.['probabilities'] ?? {}).slice(0, order.length)).toEqual(order);
+  });
+
+  test('takes no older classes for the newest because a snapshot holds what told those', async () => {
+    const { store, log } = await newPipeline(2);
+    const models = [{ name: 'champion', kind: 'gtnb:bits=10', role: 'champion' as const }];
+    const learn = async (labels: readonly string[], partition: number, more = {}) => {
+      const values = anyValues(diceOf(3), 40).map((value) => ({ ...value, partition }));
+      await log.append(TOPICS.source, values);
+      const classes = { declared: labels };
+      await runSubscriber({ log, pipeline: PIPELINE, models, classes, untilEnd: true, ...more });
+    };
+    const three = ['positive', 'neutral', 'negative'];
+    await learn(DECLARED, 0);
+    await learn(three, 0, OFTEN);
+    await learn(DECLARED, 1);
+    // Behind the snapshot, by a worker of before whose delta came earlier.
+    const { records } = store.partition(TOPICS.model, 1);
+    for (const [at, record] of records.entries()) records[at] = { ...record, timestamp: 1 };
+    expect(await newestDeclared(log, TOPICS)).toEqual(three);
+    await ask(log, TEXTS.slice(0, 1));
+    const changes: unknown[] = [];
+    await score(log, { onEvent: ({ type }) => type === 'labels_changed' && changes.push(type) });
+    expect(changes).toEqual([]);
+    expect(Object.keys(answersOf(store)[0]?.['probabilities'] ?? {}).slice(0, 3)).toEqual(three);
   });
 
   test('two of them share the partitions, and a restart neither loses nor doubles', async () => {
