@@ -3,4 +3,8 @@ import { runProcess } from '../src/cli/main.ts';
 import { openHealth } from '../src/open-health.ts';
 import { openLog, removeLog } from '../src/open-log.ts';
 
-await runProcess(['publish', ...process.argv.slice(2)], { openLog, removeLog, openHealth }, 'publisher');
+await runProcess(
+  ['publish', ...process.argv.slice(2)],
+  { openLog, removeLog, openHealth },
+  'publisher',
+);

@@ -3,4 +3,8 @@ import { runProcess } from '../src/cli/main.ts';
 import { openHealth } from '../src/open-health.ts';
 import { openLog, removeLog } from '../src/open-log.ts';
 
-await runProcess(['subscribe', ...process.argv.slice(2)], { openLog, removeLog, openHealth }, 'subscriber');
+await runProcess(
+  ['subscribe', ...process.argv.slice(2)],
+  { openLog, removeLog, openHealth },
+  'subscriber',
+);
