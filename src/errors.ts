@@ -94,3 +94,8 @@ export function isValenceError(error: unknown): error is ValenceError {
         'name' in error &&
         error.name === 'ValenceError';
 }
+
+/** Code of an error, of the system such as ENOENT or of ours; '': it has none. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}

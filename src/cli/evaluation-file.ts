@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { open, realpath, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { ValenceError } from '../errors.ts';
-import { codeOf, fileRefusal, writeRefusal } from './file-refusal.ts';
+import { codeOf, type ValenceError } from '../errors.ts';
+import { fileRefusal, writeRefusal } from './file-refusal.ts';
 
 /** How every report begins; what begins otherwise is not overwritten. */
 export const REPORT_HEAD = '<!doctype html>\n<!-- valence evaluate -->\n';

@@ -1,5 +1,5 @@
 /** Files that a command is to write, and what the system has against it. */
-import { ValenceError } from '../errors.ts';
+import { codeOf, ValenceError } from '../errors.ts';
 
 const NO_PERMISSION = 'no permission to write there; name a file in a folder of yours';
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -37,9 +37,4 @@ export function fileRefusal(
   const options = cause === undefined ? {} : { cause };
   const message = `${setting} '${path.slice(0, MOST_SHOWN)}': ${reason}`;
   return new ValenceError('CONFIG_INVALID', message, {}, options);
-}
-
-/** Code of the system, such as ENOENT; '' for other errors. */
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

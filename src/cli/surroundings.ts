@@ -90,8 +90,7 @@ export class Output {
   /** Replaces the status line on stderr, if it is a terminal, cut to its width; the empty string takes it away. */
   status(line: string): void {
     if (!this.#narrates) return;
-    // A line that wraps cannot be taken away again, and the last column may wrap already.
-    // Terminals without a size say 0.
+    // A line that wraps cannot be taken away again, and the last column may wrap already. A terminal without a size says 0.
     const width = (this.#stderr.columns || 80) - 1;
     this.#stderr.write(`\r\u001b[K${cut(line, Math.max(1, width))}`);
   }

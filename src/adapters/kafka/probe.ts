@@ -7,6 +7,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { codeOf } from '../../errors.ts';
 import { saslExchange, type SaslCredentials } from './sasl.ts';
 import { Reader, Writer } from './wire.ts';
 
@@ -81,6 +82,8 @@ export const CODE = {
 /** Answers are small here; anything longer is no Kafka. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const FEATURES_TAG = 2;
+/** Reason of an error without a code. */
+const UNKNOWN = 'UNKNOWN';
 
 interface Waiting {
   readonly resolve: (frame: Buffer) => void;
@@ -106,7 +109,7 @@ export class Probe {
       this.#take(chunk);
     });
     socket.on('error', (error) => {
-      this.#end(new ProbeFailure('request', codeOf(error), '', error));
+      this.#end(new ProbeFailure('request', codeOf(error) || UNKNOWN, '', error));
     });
     socket.on('close', () => {
       this.#end(new ProbeFailure('request', 'CLOSED'));
@@ -299,19 +302,13 @@ async function within<T>(name: ProbeStep, work: Promise<T>, timeoutMs: number): 
   } catch (error) {
     throw new ProbeFailure(
       name,
-      isProbeFailure(error) ? error.reason : codeOf(error),
+      isProbeFailure(error) ? error.reason : codeOf(error) || UNKNOWN,
       isProbeFailure(error) ? error.detail : '',
       error,
     );
   } finally {
     clearTimeout(timer);
   }
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error
-    ? String(error.code)
-    : 'UNKNOWN';
 }
 
 function nameOf(error: unknown): unknown {

@@ -3,7 +3,7 @@
  * that a wrong password is said at once rather than tried sixty times.
  */
 import { connect as connectTls } from 'node:tls';
-import { ValenceError, type ErrorCode } from '../../errors.ts';
+import { codeOf, ValenceError, type ErrorCode } from '../../errors.ts';
 import type { KafkaSettings } from './driver-types.ts';
 import { CODE, isProbeFailure, Probe, type ProbeFailure } from './probe.ts';
 
@@ -252,10 +252,6 @@ async function speaksTls(address: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 function capital(sentence: string): string {

@@ -1,9 +1,8 @@
 /** Takes a log's files away, unless somebody has them open. */
 import { existsSync, rmSync } from 'node:fs';
-import { ValenceError } from '../../errors.ts';
+import { codeOf, ValenceError } from '../../errors.ts';
 import { DatabaseSync, type Database } from './driver.ts';
 import { isBusy } from './failures.ts';
-import { codeOf } from './schema.ts';
 
 /** The file, its write-ahead log, and the index of that. */
 const SUFFIXES = ['', '-wal', '-shm'];

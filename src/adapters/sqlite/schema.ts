@@ -1,7 +1,7 @@
 /** The file: what marks it as ours, its tables, and the checks before it is opened. */
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isValenceError, ValenceError } from '../../errors.ts';
+import { codeOf, isValenceError, ValenceError } from '../../errors.ts';
 import type { Database } from './driver.ts';
 
 /** `VLNC`, at byte 68 of the file. */
@@ -178,11 +178,4 @@ function problemOf(head: { bytes: Buffer; size: number }, file: string): string 
 
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** Of an error of the system, such as ENOENT; '': it is none. */
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error
-    ? String(error.code)
-    : String(error);
 }
